@@ -173,8 +173,10 @@ def read_incident(conn: Connection, incident_id: int) -> FullIncident | None:
     return FullIncident(found[0], alerts, read_notes(conn, [incident_id]))
 
 
-def read_notes(conn: Connection, incident_ids: Sequence[int], *, published_only: bool = False) -> list[Note]:
-    """Return the newest notes on incidents, in the order in which they were written.
+def read_notes(
+    conn: Connection, incident_ids: Sequence[int], most: int = _MOST_NOTES, *, published_only: bool = False
+) -> list[Note]:
+    """Return the newest notes on each of these incidents, so many at most, in the order in which they were written.
 
     With `published_only` they are those that are for everybody, or were until they were taken back.
 
@@ -182,7 +184,7 @@ def read_notes(conn: Connection, incident_ids: Sequence[int], *, published_only:
         RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
 
     """
-    asked = {"incident_ids": list(incident_ids), "published_only": published_only, "most": _MOST_NOTES}
+    asked = {"incident_ids": list(incident_ids), "published_only": published_only, "most": most}
     with translated(), conn.cursor() as cursor:
         cursor.execute(_sql["notes_of"], asked)
         return [Note._make(row) for row in cursor.fetchall()]

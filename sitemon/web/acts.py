@@ -31,6 +31,8 @@ CHECKS_OF_SITE: Final = 3
 CHECKS_WINDOW_S: Final = 60.0
 CHECKS_AT_ONCE: Final = 8
 """A check under way holds a thread; there have to be others for readers."""
+NOTES_OF_ONE: Final = 300
+NOTES_WINDOW_S: Final = 3_600.0
 _RECORDED_WITHIN_S: Final = 15.0
 _NO_NOTE: Final = "this incident has no note of this number, or it was taken back already"
 
@@ -47,6 +49,7 @@ class Acts:
         self._ask = ask
         self._by_actor = Limit(CHECKS_OF_ONE, CHECKS_WINDOW_S)
         self._by_site = Limit(CHECKS_OF_SITE, CHECKS_WINDOW_S)
+        self._notes = Limit(NOTES_OF_ONE, NOTES_WINDOW_S)
         self._free = threading.BoundedSemaphore(CHECKS_AT_ONCE)
         self._checked_at_s: dict[str, float] = {}
 
@@ -77,13 +80,16 @@ class Acts:
         """Write a note on an incident, perhaps instead of another, and return it with all that was said of it.
 
         Raises:
-            Problem: 404, there is none; 409, it is no note, or what it replaces is none any more; 403, 503.
+            Problem: 404, there is none; 409, it is no note, or what it replaces is none any more; 429, too often; 403,
+                503.
 
         """
         try:
             note = new._replace(note=note_of(new.note))
         except ValueError as exc:
             raise Problem(409, str(exc)) from exc
+        if wait_s := self._notes.take(actor.name, clock.monotonic_s()):
+            raise Problem(429, "notes were written too often", {"Retry-After": str(int(wait_s) + 1)})
         with self._writing() as conn:
             is_written = add_note(conn, incident_id, actor.name, note)
             found = read_incident(conn, incident_id)
@@ -118,8 +124,8 @@ class Acts:
         """Declare a window of maintenance.
 
         Raises:
-            Problem: 409, there is no such site, or results of that time are no longer kept; 429, another window is
-                being declared or ended; 403, 503.
+            Problem: 409, there is no such site, one has very many windows, results of that time are no longer kept, or
+                it lies too far ahead; 429, another window is being declared or ended; 403, 503.
 
         """
         with self._writing() as conn:

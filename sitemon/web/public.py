@@ -23,6 +23,10 @@ log = logging.getLogger(__name__)
 
 INCIDENTS_SINCE: Final = timedelta(days=30)
 _MOST_INCIDENTS: Final = 50
+_MOST_NOTES: Final = 10
+"""Of an incident, the newest that are for everybody."""
+_NOTES_READ: Final = 50
+"""Of an incident, for these: some of them may have been taken back."""
 _MOST_SITES: Final = 500
 """Of a group: more than anybody reads. Where it has more, files of sites take turns, so that each has its worst."""
 _INCIDENTS_LAST_S: Final = 20.0
@@ -151,20 +155,21 @@ class Public:
         since = clock.utc_now() - INCIDENTS_SINCE
         with self._web.pool.connection() as conn:
             incidents = read_incidents_in_turns(conn, self._web.owners(names), since, _MOST_INCIDENTS)
-            notes = read_notes(conn, [one.incident_id for one in incidents], published_only=True)
+            notes = read_notes(conn, [one.incident_id for one in incidents], _NOTES_READ, published_only=True)
         return [told(incident, notes) for incident in incidents]
 
 
 def told(incident: Incident, notes: Iterable[Note]) -> Told:
-    """Return what everybody may know of an incident: of its notes those that are published, and not who wrote them."""
+    """Return what everybody may know of an incident: the newest notes that are published, and not who wrote them."""
     ours = [note for note in notes if note.incident_id == incident.incident_id and note.was_published]
+    published = [PublicNote(note.written_at, note.note) for note in ours if note.is_published]
     return Told(
         incident.incident_id,
         incident.site,
         incident.started_at,
         incident.ended_at,
         incident.decided_at,
-        tuple(PublicNote(note.written_at, note.note) for note in ours if note.is_published),
+        tuple(published[-_MOST_NOTES:]),
         max((note.withdrawn_at for note in ours if note.withdrawn_at), default=None),
     )
 
