@@ -75,6 +75,23 @@ def test_states_are_not_read_once_for_each_region_where_it_knows_of_one(
     assert looks_at(lent, "current_state") - before < 3 * len(SITES) * REGIONS
 
 
+@pytest.mark.parametrize("read", [read_view, read_as_the_page], ids=["the view", "the page"])
+def test_nor_where_it_knows_of_all_states_but_of_one_region_in_the_schedule(
+    conn: Connection, names: Names, lent: Connection, read: Callable[[Connection], int]
+) -> None:
+    write(conn, names, "region-0")
+    execute(conn, SCHEDULED)
+    execute(conn, ANALYZE)
+    for number in range(1, REGIONS):
+        write(conn, names, f"region-{number}")
+    execute(conn, SCHEDULED)
+    execute(conn, "ANALYZE sitemon.current_state")
+    have_counted(conn)
+    before = looks_at(lent, "current_state")
+    assert read(lent) == len(SITES) * REGIONS
+    assert looks_at(lent, "current_state") - before < 3 * len(SITES) * REGIONS
+
+
 def test_windows_are_not_read_once_for_each_site_where_it_knows_of_none(
     conn: Connection, names: Names, lent: Connection
 ) -> None:
