@@ -150,7 +150,7 @@ class _Batch:
 
     def submit(self) -> None:
         """Hand the sites to the engine. Without a site there is nothing to check."""
-        for slot, site in tuple(self._undecided.items()):
+        for slot, site in self._left().items():
             if site is None:
                 self._is_wanted(slot, site)
             else:
@@ -158,8 +158,7 @@ class _Batch:
 
     def awaited_files(self) -> set[str]:
         """Return the files of the sites whose checks it waits for."""
-        with self._lock:
-            return {site.file for site in self._undecided.values() if site is not None}
+        return {site.file for site in self._left().values() if site is not None}
 
     def publish_until_done(self) -> None:
         """Publish results, all at once or what there is every `GATHER_S`, until all are safe or a stop had its grace.
@@ -178,15 +177,19 @@ class _Batch:
 
     def _mind_the_time(self) -> None:
         if self.is_to_end:
-            for slot, site in tuple(self._undecided.items()):
+            for slot, site in self._left().items():
                 self._decide(slot, self._missed(slot, site, now_ms(), Reason.SHED))
         elif monotonic_s() - self._looked_s > OVERTIME_S:
             self._looked_s = monotonic_s()
-            for slot, site in tuple(self._undecided.items()):
+            for slot, site in self._left().items():
                 if slot not in self._begun:
                     self._is_wanted(slot, site)
             if self._undecided:
                 self._runner.overtime.enter(self)
+
+    def _left(self) -> dict[Slot, Site | None]:
+        with self._lock:
+            return dict(self._undecided)
 
     def _may_begin(self, slot: Slot, site: Site) -> bool:
         """Answer the engine. What it asks of for want of room counts as begun, too: it will ask again."""
