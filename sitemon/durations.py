@@ -1,4 +1,4 @@
-"""Durations in words, as all messages and tables write them. Pure."""
+"""Durations in words (``2 h 5 min``), as messages, reports and lists of incidents write them. Pure."""
 
 from typing import Final
 

@@ -12,12 +12,11 @@ from urllib.parse import urlsplit
 from sitemon.config import chosen_files, locate, own_certificates
 from sitemon.config.site_values import MOST_HEADERS
 from sitemon.config.values import Problem
-from sitemon.model.site import Site, StatusRange
+from sitemon.model.site import REDIRECTS, Site, StatusRange
 
 _CONFLICTING: Final = frozenset(
     ("body_size_bytes", "cert_file", "headers", "ip_version", "key_file", "method", "status")
 )
-_FOLLOWED: Final = frozenset((301, 302, 303, 307, 308))
 _WITHOUT_BODY: Final = frozenset((204, 304))
 _LOOKS_LITERAL: Final = re.compile(r"://(?:[^/]*@)?[\[\d]")
 """To take a URL apart is slow, and most name a host."""
@@ -101,7 +100,7 @@ def _of_response(merged: Mapping[str, Any]) -> Iterator[Problem]:
         return
     if all(codes.last < 200 for codes in status):
         yield ("expect", "status"), "expected one from 200 on: 1xx comes before the response"
-    elif merged.get("follow_redirects", True) and _is_within(status, _FOLLOWED):
+    elif merged.get("follow_redirects", True) and _is_within(status, REDIRECTS):
         yield ("expect", "status"), "expected follow_redirects: false beside it, or the status of the redirect's target"
     elif body_field and _is_within(status, _WITHOUT_BODY):
         yield ("expect", "status"), f"expected one whose response has a body for {body_field}"

@@ -15,6 +15,8 @@ from sitemon.model.alerts import Route
 from sitemon.model.maintenance import Recurring
 
 DEFAULT_REGION: Final = "default"
+REDIRECTS: Final = frozenset((301, 302, 303, 307, 308))
+"""Status codes that send a check elsewhere, of a site with `follow_redirects`: RFC 9110, 15.4."""
 
 _IS_PUBLIC: Final = re.compile(r"[a-z]+://[!\"$-.0->A-Z\\^-~][!\"$->A-Z\\^-~]*").fullmatch
 """Matches what is surely its own public form: printable ASCII without ``?``, ``#``, ``@`` and brackets."""

@@ -1,4 +1,4 @@
-"""How all tables and lines write the same things: colours and signs of outcomes, durations, shares."""
+"""How all tables and lines write the same things: colours and signs of outcomes, ages (``3h``), latencies, shares."""
 
 from collections.abc import Mapping
 from math import floor

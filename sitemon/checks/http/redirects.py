@@ -9,7 +9,7 @@ from urllib.parse import urljoin, urlsplit
 from sitemon.checks.errors import CheckError
 from sitemon.checks.http.head import as_text
 from sitemon.model.outcome import Reason
-from sitemon.model.site import Body, Header, Site, public_url
+from sitemon.model.site import REDIRECTS, Body, Header, Site, public_url
 from sitemon.model.target import ascii_host
 from sitemon.patterns.urls import without_userinfo
 
@@ -18,7 +18,6 @@ _LONGEST_LOCATION: Final = 8_000
 """RFC 9110, 4.1. To read a host name of 60,000 characters takes seconds."""
 UNUSABLE_LOCATION: Final = "the redirect's Location is not a URL that can be followed"
 
-_REDIRECTS: Final = frozenset((301, 302, 303, 307, 308))
 _FOR_THE_ORIGIN: Final = frozenset(("authorization", "cookie", "proxy-authorization", "host"))
 _OF_THE_BODY: Final = frozenset(
     ("content-encoding", "content-language", "content-length", "content-location", "content-type")
@@ -40,7 +39,7 @@ class Request(NamedTuple):
 
 def is_followed(site: Site, http_code: int) -> bool:
     """Tell whether a check of the site goes where a response with this status sends it (300, 304 to 306: nowhere)."""
-    return site.follow_redirects and http_code in _REDIRECTS
+    return site.follow_redirects and http_code in REDIRECTS
 
 
 def redirected(request: Request, http_code: int, location: str | None) -> Request:

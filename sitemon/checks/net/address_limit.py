@@ -5,14 +5,34 @@ of checks at a host, and the server has all of them.
 """
 
 import functools
+import math
 import threading
 from collections.abc import Callable, Hashable
+from typing import Final
 
 from sitemon.checks.errors import OwnError
 from sitemon.checks.net.addresses import server_of
 from sitemon.checks.net.exchange import BoundedSocket
 from sitemon.checks.net.resolver import Endpoint
+from sitemon.config.settings import Settings
 from sitemon.model.outcome import Reason
+
+_TIMES_PER_HOST: Final = 5
+"""At an address there is room for at least so many times what may be at a host, as at a proxy."""
+_PART_AT_ADDRESS: Final = 1 / 4
+
+
+def most_at_address(choices: Settings) -> int | None:
+    """Return how many sockets the sites of a file may have at once to one address and port; None is any number.
+
+    Where a file may have any number of sites, its editors are trusted. Else all of them may lie behind one address, as
+    those of a company do behind a load balancer: checked once a minute, a sixth of them is under way on average when
+    all hang for the usual 10 s. Their slots are spread by chance, so that it is more at times.
+    """
+    most_sites = choices.most_sites_of_file
+    if most_sites is None:
+        return None
+    return max(_TIMES_PER_HOST * choices.checks_per_host, math.ceil(most_sites * _PART_AT_ADDRESS))
 
 
 class AddressLimit:

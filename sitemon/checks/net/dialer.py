@@ -1,7 +1,6 @@
 """From a host and port to a connection that stands, to an address that may be visited."""
 
 import functools
-import math
 import socket
 import threading
 from collections.abc import Callable, Sequence
@@ -9,7 +8,7 @@ from ipaddress import IPv6Address
 from typing import Final, Literal
 
 from sitemon.checks.errors import CheckError, OwnError
-from sitemon.checks.net.address_limit import AddressLimit
+from sitemon.checks.net.address_limit import AddressLimit, most_at_address
 from sitemon.checks.net.addresses import OWN_NETWORK, Address, AddressPolicy, Reach, forms_of, reach_of, refusal
 from sitemon.checks.net.exchange import BoundedSocket, Exchange
 from sitemon.checks.net.happy_eyeballs import Connect, Race, connect_tcp, connect_udp, interleaved
@@ -25,9 +24,6 @@ IpVersion = Literal[4, 6] | None
 _LOOKUP_FOR_PROXY_S: Final = 1.0
 """Where only the proxy can look names up, our name server may not answer at all."""
 SPARE_SOCKETS: Final = 1_000
-_TIMES_PER_HOST: Final = 5
-"""At an address there is room for at least so many times what may be at a host, as at a proxy."""
-_PART_AT_ADDRESS: Final = 1 / 4
 _FAMILIES: Final = {4: socket.AF_INET, 6: socket.AF_INET6}
 
 
@@ -226,19 +222,6 @@ def dialer_for(choices: Settings, resolver: Resolver, spare_sockets: int = SPARE
     """Return the dialer of a process that was told which addresses may be visited."""
     policy = AddressPolicy(choices.address_policy == PUBLIC, choices.address_allow)
     return Dialer(resolver, policy=policy, spare_sockets=spare_sockets, most_at_address=most_at_address(choices))
-
-
-def most_at_address(choices: Settings) -> int | None:
-    """Return how many sockets the sites of a file may have at once to one address and port; None is any number.
-
-    Where a file may have any number of sites, its editors are trusted. Else all of them may lie behind one address, as
-    those of a company do behind a load balancer: checked once a minute, a sixth of them is under way on average when
-    all hang for the usual 10 s. Their slots are spread by chance, so that it is more at times.
-    """
-    most_sites = choices.most_sites_of_file
-    if most_sites is None:
-        return None
-    return max(_TIMES_PER_HOST * choices.checks_per_host, math.ceil(most_sites * _PART_AT_ADDRESS))
 
 
 def _of_version(endpoints: tuple[Endpoint, ...], ip_version: IpVersion) -> tuple[Endpoint, ...]:

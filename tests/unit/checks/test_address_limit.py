@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from sitemon.checks.net.dialer import most_at_address
+from sitemon.checks.net.address_limit import most_at_address
 from sitemon.config.settings import PUBLIC, Settings
 from sitemon.schedule.slots import splay_ms
 
