@@ -1,4 +1,4 @@
-"""The machine: (policy, state, rows of a slot) into the next state, and the incidents that ended on the way."""
+"""The machine: (policy, state, rows of a slot) into the next state, and how many regions make a site down. Pure."""
 
 import operator
 from collections.abc import Iterable, Mapping, Sequence
@@ -87,7 +87,7 @@ def step(policies: Policies, state: SiteState, rows: Sequence[Row]) -> tuple[Sit
     for row in rows:
         regions[row.region] = seen(policy, regions.get(row.region, UNKNOWN), row)
     down = {name: view for name, view in regions.items() if view.view == "down"}
-    majority = sum(view.view is not None for view in regions.values()) // 2 + 1
+    majority = majority_of(sum(view.view is not None for view in regions.values()))
     if incident is None and len(down) >= majority and any(row.is_failure for row in rows):
         return SiteState(regions, _begun(slot_at, down, majority)), None
     if incident is not None and len(down) < majority and any(row.is_good for row in rows):
@@ -95,6 +95,11 @@ def step(policies: Policies, state: SiteState, rows: Sequence[Row]) -> tuple[Sit
     if incident is not None:
         incident = msgspec.structs.replace(incident, regions=tuple(sorted({*incident.regions, *down})))
     return SiteState(regions, incident), None
+
+
+def majority_of(with_view: int) -> int:
+    """Return how many regions have to say that a site is down, of so many that have a view: more than half."""
+    return with_view // 2 + 1
 
 
 def _begun(slot_at: datetime, down: Mapping[str, RegionView], majority: int) -> Incident:

@@ -1,4 +1,4 @@
-"""The table of sites: which columns fit, and how each value is written. Pure."""
+"""The table of sites: which columns fit, and how each value, and the trend of latencies, is written. Pure."""
 
 from collections.abc import Sequence
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Slots: the due times of a site. Pure arithmetic on whole milliseconds of the Unix epoch, UTC.
+"""Slots: the due times of a site, and how late one may be checked. Pure, in whole milliseconds of the Unix epoch, UTC.
 
 The slots of a site are ``k × interval_ms + splay_ms``. They depend on nothing but its name and interval, so a
 restart neither repeats nor shifts them, and every region has the same ones.

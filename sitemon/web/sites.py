@@ -6,6 +6,7 @@ from datetime import datetime
 from itertools import groupby
 from typing import Final, NamedTuple
 
+from sitemon.incident.machine import majority_of
 from sitemon.store.page import Watch
 
 WORST_FIRST: Final = ("down", "unknown", "degraded", "maintenance", "up")
@@ -70,7 +71,7 @@ def state_of(watches: Sequence[Watch]) -> tuple[str, datetime]:
     if not with_view:
         return "unknown", max(watch.state_since for watch in watches)
     down = sorted(watch.state_since for watch in with_view if watch.state == "down")
-    needed = len(with_view) // 2 + 1
+    needed = majority_of(len(with_view))
     if len(down) >= needed:
         return "down", down[needed - 1]
     not_up = [watch.state_since for watch in with_view if watch.state in ("down", "degraded")]

@@ -1,4 +1,4 @@
-"""One batch of slots: late ones are missed, the others are checked, and every result is made safe.
+"""One batch of slots: those too late by `slots.py` are missed, others checked, and every result is made safe.
 
 When `BatchRunner.run` returns, each slot's result is acknowledged by Kafka or in the spool, or the slot is in the list
 of those to give back. Nothing here knows of Celery.

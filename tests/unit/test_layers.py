@@ -160,5 +160,5 @@ MAP = PACKAGE.parent / "docs" / "architecture.md"
 def test_each_module_that_the_map_names_is_there() -> None:
     rows = re.findall(r"^\|[^|]*\| `([\w/]+?)/?(?:…py)?`[^|]*\|(.*)\|$", MAP.read_text(), re.MULTILINE)
     named = {(room, name) for room, words in rows for name in re.findall(r"`([\w/]+\.py)`", words)}
-    assert len(named) > 100
+    assert len(named) > 50
     assert [one for one in named if not ((PACKAGE / one[0] / one[1]).exists() or (PACKAGE / one[1]).exists())] == []
