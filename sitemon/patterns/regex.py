@@ -1,4 +1,4 @@
-"""Searching with RE2: in linear time, whatever the pattern and whatever a stranger's page holds."""
+"""Searching with RE2: in linear time, whatever pattern and page hold; and how much work a pattern is."""
 
 import functools
 import math

@@ -1,4 +1,4 @@
-"""Chains of certificates: a result that carries one says that it is news, and that it was there in its slot."""
+"""Chains of certificates, and how many are kept: a result that carries one says that it was there in its slot."""
 
 from collections.abc import Iterable
 from datetime import datetime

@@ -18,6 +18,8 @@ _sql: Final = load_queries("partitions.sql")
 RESULTS: Final = "result"
 HOURS: Final = ("count_hour", "latency_hour")
 _DAY: Final = timedelta(days=1)
+_DAYS_AHEAD: Final = 1
+"""So far ahead slots can be recorded, by whatever clock."""
 
 
 class Span(NamedTuple):
@@ -50,7 +52,7 @@ class Retention(NamedTuple):
     def span(self, now: datetime) -> "Span":
         """Return which slots can be recorded: from the first raw day on, and at most a day ahead."""
         first_day = self.first_raw_day(now)
-        return Span(datetime(first_day.year, first_day.month, first_day.day, tzinfo=UTC), now + _DAY)
+        return Span(datetime(first_day.year, first_day.month, first_day.day, tzinfo=UTC), now + _DAYS_AHEAD * _DAY)
 
     def first_month(self, now: datetime) -> date:
         """Return the oldest month whose hourly rollups are kept: a late result moves the hour that it belongs to."""
@@ -76,11 +78,11 @@ class Partition(NamedTuple):
 def wanted(now: datetime, retention: Retention) -> Iterable[Partition]:
     """Return the partitions that must be there."""
     today = _utc_day(now)
-    for days in range(-retention.raw_days, 2):
+    for days in range(-retention.raw_days, _DAYS_AHEAD + 1):
         day = today + days * _DAY
         yield Partition(RESULTS, day, day + _DAY)
     month = _month(retention.first_raw_day(now))
-    while month <= today + _DAY:
+    while month <= today + _DAYS_AHEAD * _DAY:
         following = _month(month + 31 * _DAY)
         yield from (Partition(table, month, following) for table in HOURS)
         month = following

@@ -1,4 +1,4 @@
-"""The spool: where records wait on disk while Kafka does not take them.
+"""The spool: where records wait on disk while Kafka does not take them; its table and its bounds.
 
 A file is an SQLite database, opened anew for each operation: nothing of it lives in memory that a fork could copy,
 and one that an operator moves away is made again. Measured with 50 records of 600 bytes: 1.3 ms an append, against

@@ -1,4 +1,4 @@
-"""The first page: all sites, the worst first."""
+"""The first page: all sites, in the order of `sites.py`."""
 
 from collections import Counter
 from typing import Final

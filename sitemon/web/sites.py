@@ -1,4 +1,4 @@
-"""A site over all its regions. Pure."""
+"""A site over all its regions, and the order of sites: the worst first. Pure."""
 
 import operator
 from collections.abc import Iterable, Mapping, Sequence

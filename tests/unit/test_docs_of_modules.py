@@ -13,8 +13,8 @@ PAGE = ROOT / "docs" / "modules.md"
 HEAD = """# What each module is for
 
 Room by room, as [architecture.md](architecture.md) names them: the first line of each module's docstring. A number
-that nobody sets, such as a bound or a pause, is a constant at the head of the module that decides by it; where a
-statement of PostgreSQL decides, it is in the file of the module's name in `sitemon/store/sql/`.
+that nobody sets, such as a bound or a pause, is a constant at the head of the module that decides by it, also where a
+statement of PostgreSQL takes it; what a statement does is in the file of the module's name in `sitemon/store/sql/`.
 `python -m tests.unit.test_docs_of_modules` writes this page.
 """
 

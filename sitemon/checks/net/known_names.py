@@ -1,4 +1,4 @@
-"""What is known of host names by the last time that they were looked up: which were answered quickly, and which not."""
+"""What is kept of host names that were looked up: their addresses, and whether the resolver found them slow."""
 
 import enum
 from typing import Final, NamedTuple, TypeVar

@@ -1,4 +1,4 @@
-"""Host names into addresses, the system's way (/etc/hosts too), but with a deadline and bounded.
+"""Host names into addresses, the system's way (/etc/hosts too), but with a deadline: threads, turns, what is slow.
 
 `getaddrinfo` has no timeout, and a dead name server holds it for ten seconds or more. So it runs in threads of its
 own: a check waits only as long as it may, and the names of one domain, or of one file of sites, may hold only some of
