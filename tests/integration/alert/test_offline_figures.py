@@ -17,11 +17,13 @@ from sitemon.store.names import Names
 from sitemon.store.page import PresentReader
 from sitemon.store.page_site import Source, Stretch, read_parts
 from sitemon.store.rebuild import rebuild
+from sitemon.store.schedule import write_notices
 from sitemon.store.silence import take_silences
 from sitemon.store.write import write_batch
 from sitemon.web.sites import state_of
 from tests.databases import checksums, close_account, open_account, rows
 from tests.integration.alert.scene import Scene, minute_of
+from tests.integration.store.events import ended, started
 from tests.results import MINUTE, a_result, this_hour
 
 HOUR = timedelta(hours=1)
@@ -137,9 +139,13 @@ def test_the_page_counts_single_results_in_the_same_way(recorded: Connection) ->
 
 
 @pytest.fixture
-def _looked_at_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def _looked_at_each_time(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Regions are looked at each time, which those in the schedule are, though it has no site any more."""
     monkeypatch.setattr(regions, "_LOOK_EVERY_S", 0.0)
     monkeypatch.setattr(regions, "_SHARE", 0)
+    for region in "default", "eu":
+        events = started(-2, site="taken out", region=region), ended(-1, site="taken out", region=region)
+        write_notices(scene.conn, scene.names, events)
 
 
 def arrive(scene: Scene, letters: str, sites: list[str] = SITES, start: float = 0, region: str = "default") -> None:

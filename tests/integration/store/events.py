@@ -48,10 +48,10 @@ def started(
     )
 
 
-def ended(minute: float, site: str = "shop") -> Ended:
+def ended(minute: float, site: str = "shop", *, region: str = "default") -> Ended:
     """The site's slots before a minute were the last."""
     said_ms = at_ms(minute - 0.5)
-    return Ended(site=site, region="default", token=1, sequence=said_ms, at_ms=said_ms)
+    return Ended(site=site, region=region, token=1, sequence=said_ms, at_ms=said_ms)
 
 
 def told(minute: float, *, token: int = 2, sequence: int = 1, first: int = 1) -> Told:
