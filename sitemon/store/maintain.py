@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, in psycopg2's spelling
 
 from sitemon import clock
+from sitemon.model.errors import SitemonError
 from sitemon.model.moment import from_ms
 from sitemon.store.account import read_account
 from sitemon.store.connect import Connection
@@ -42,31 +43,39 @@ def maintain(
 ) -> Maintained:
     """Make partitions, roll up, sum the last days of each site anew, drop what is past its retention, and tidy.
 
-    Hours are rolled up for `turn_s`; the last days are summed once all are. To tidy comes last, also where
-    something before it takes too long: neither waits for the other. Idempotent; several may run at once. `on_step` is
-    called before each of these steps.
+    Hours are rolled up for `turn_s`; the last days are summed once all are. Where a step takes too long, or has to
+    wait for too long, the others are done all the same: none waits for another. Idempotent; several may run at once.
+    `on_step` is called before each of these steps.
 
     Raises:
         RetryableError, RefusedError: as `sitemon.store.errors.translated` says; the next run goes on.
 
     """
-    on_step()
-    made = make_partitions(conn, now, retention)
-    over_before = now - timedelta(days=retention.hourly_days)
-    try:
+    made = dropped = 0
+    is_behind = False
+    failed: list[SitemonError] = []
+
+    @contextmanager
+    def step() -> Iterator[None]:
         on_step()
+        try:
+            yield
+        except (CanceledError, LockTimeoutError) as exc:
+            failed.append(exc)
+
+    with step():
+        made = make_partitions(conn, now, retention)
+    with step():
         is_behind = roll_up(conn, now, on_step, turn_s)
         if not is_behind:
             on_step()
             _refresh_recent(conn)
-        on_step()
+    with step():
         dropped = drop_partitions(conn, now, retention)
-    except (CanceledError, LockTimeoutError):
-        on_step()
-        tidy(conn, over_before, on_step=on_step)
-        raise
-    on_step()
-    tidy(conn, over_before, on_step=on_step)
+    with step():
+        tidy(conn, now - timedelta(days=retention.hourly_days), on_step=on_step)
+    if failed:
+        raise failed[0]
     return Maintained(made, dropped, is_behind)
 
 

@@ -1,24 +1,30 @@
 """Hours are rolled up in turns with recording, by one recorder at a time, and what takes long holds up nobody else."""
 
+import threading
+from contextlib import closing
 from datetime import datetime, timedelta
 
 import pytest
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, in psycopg2's spelling
 
 from sitemon import clock
+from sitemon.config.servers import Credentials, PostgresServer
 from sitemon.store import maintain as module
-from sitemon.store.connect import Connection
+from sitemon.store.connect import Connection, connect
 from sitemon.store.errors import LockTimeoutError
 from sitemon.store.maintain import count_hours, maintain, roll_up
 from sitemon.store.names import Names
 from sitemon.store.partitions import DEFAULT_RETENTION, Retention
 from sitemon.store.write import begin_batch, write_batch
 from tests.databases import execute, open_account, rows
+from tests.overlapping import waiting
+from tests.pipeline import wait_for
 from tests.results import MINUTE, a_result, this_hour
 
 DAY = timedelta(days=1)
 QUARTER = timedelta(minutes=15)
 ROLLED_UP = "SELECT hours_until_at FROM sitemon.watermark"
+OLDEST = "SELECT min(inhrelid::regclass::text) FROM pg_inherits WHERE inhparent = 'sitemon.result'::regclass"
 
 
 @pytest.fixture
@@ -59,18 +65,41 @@ def test_who_finds_another_at_it_goes_on_recording(
     assert rows(conn, ROLLED_UP) == [(start + QUARTER,)]
 
 
+def test_of_those_who_would_wait_to_roll_up_one_does(
+    conn: Connection,
+    another: Connection,
+    start: datetime,
+    postgres_server: PostgresServer,
+    owner: Credentials,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each that waits has all others wait who record."""
+    patient = module._write_sql["lock_alone"].replace("4s", "60s")
+    monkeypatch.setattr(module, "_write_sql", {**module._write_sql, "lock_alone": patient})
+    waiter = threading.Thread(target=roll_up, args=[conn, this_hour()])
+    with closing(connect(postgres_server, owner, application_name="test")) as recording:
+        begin_batch(recording.cursor())
+        waiter.start()
+        wait_for(lambda: waiting(another) == 1)
+        assert not roll_up(another, this_hour(), turn_s=0.0)
+        assert waiting(another) == 1
+    waiter.join()
+    assert rows(another, ROLLED_UP) == [(this_hour() - QUARTER,)]
+
+
 def test_behind_a_transaction_that_takes_long_nobody_waits_for_long(
     conn: Connection, another: Connection, start: datetime
 ) -> None:
-    """Who waits to be alone has all others wait who record."""
+    """Who waits to be alone has all others wait who record. What needs no such wait is done all the same."""
     over = "INSERT INTO sitemon.silence (cause, region, since_at, ended_at) VALUES ('beat_down', '', %(at)s, %(at)s)"
     execute(conn, over, {"at": clock.utc_now() - 500 * DAY})
     execute(conn, "SET lock_timeout = 0; SET statement_timeout = '10s'")
     with another, another.cursor() as cursor:
         begin_batch(cursor)
         with pytest.raises(LockTimeoutError):
-            maintain(conn, DEFAULT_RETENTION, this_hour())
+            maintain(conn, Retention(raw_days=10), this_hour())
     assert rows(conn, ROLLED_UP) == [(start,)]
+    assert rows(conn, OLDEST) == [(f"sitemon.result_{this_hour() - 10 * DAY:%Y%m%d}",)]
     assert rows(conn, "SELECT * FROM sitemon.silence") == []
     assert not maintain(conn, DEFAULT_RETENTION, this_hour()).is_behind
     assert rows(conn, ROLLED_UP) == [(this_hour() - QUARTER,)]
@@ -87,5 +116,4 @@ def test_days_past_their_retention_are_counted_and_dropped_though_the_account_st
     kept_from = now.replace(hour=0, minute=0, second=0, microsecond=0) - DAY
     assert rows(conn, ROLLED_UP) == [(kept_from,)]
     assert rows(conn, "SELECT sum(up) FROM sitemon.count_day") == [(2,)]
-    oldest = "SELECT min(inhrelid::regclass::text) FROM pg_inherits WHERE inhparent = 'sitemon.result'::regclass"
-    assert rows(conn, oldest) == [(f"sitemon.result_{kept_from:%Y%m%d}",)]
+    assert rows(conn, OLDEST) == [(f"sitemon.result_{kept_from:%Y%m%d}",)]
