@@ -13,15 +13,15 @@ MINUTE = timedelta(minutes=1)
 
 @cache
 def this_hour() -> datetime:
-    """Return the beginning of the hour of half an hour before the tests began; slots lie around it, as old ones go.
+    """Return the beginning of the hour before that in which the tests began: all its slots have come.
 
-    Slots of its first half have come: one that lies ahead counts only until another comes.
+    Slots lie around it, as old ones are not kept.
     """
-    return (clock.utc_now() - 30 * MINUTE).astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+    return (clock.utc_now() - 60 * MINUTE).astimezone(UTC).replace(minute=0, second=0, microsecond=0)
 
 
 def a_result(site: str = "shop", *, minute: float = 0, **fields: Any) -> Result:
-    """Return a scheduled result of the present hour's `minute`, which is up unless it is told otherwise."""
+    """Return a scheduled result of `this_hour`'s `minute`, which is up unless it is told otherwise."""
     slot_at = fields.pop("slot_at", this_hour() + minute * MINUTE)
     outcome = fields.get("outcome", Outcome.UP)
     found: dict[str, Any] = {
