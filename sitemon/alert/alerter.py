@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from collections import defaultdict
 from collections.abc import Callable
 from contextlib import closing
 from functools import partial
@@ -85,6 +86,8 @@ class Alerter:
         self._teller = teller
         self._refused: list[RefusedError] = []
         self._failing = Failing[str](_REST, str)
+        self._due_s = defaultdict[str, float](float)
+        self._heart = Heart()
 
     def run(self) -> None:
         """Decide and send until told to stop; channels and routes are those that `alerts` returns at the time.
@@ -150,40 +153,39 @@ class Alerter:
                 self._stop.wait(_AFTER_MISTAKE_S)
 
     def _decide(self, conn: Connection) -> None:
-        plan_at_s = remind_at_s = gone_at_s = warn_at_s = regions_at_s = release_at_s = 0.0
-        has_open = has_gone = has_late = False
         decider = self._decider
         while not self._stop.is_set():
-            if clock.monotonic_s() >= plan_at_s:
-                # An edit holds once its windows of maintenance do, for all that is decided in this turn.
-                self._try("windows of maintenance", self._plan, conn)
-                plan_at_s = clock.monotonic_s() + (0.0 if self._planner.is_done else _PLAN_REST_S)
-            if has_open or clock.monotonic_s() >= remind_at_s:
-                has_open = self._try("reminders", decider.remind, conn)
-                remind_at_s = clock.monotonic_s() + _REMIND_EVERY_S
-            if has_gone or clock.monotonic_s() >= gone_at_s:
-                has_gone = self._try("sites that were taken out", decider.end_gone, conn)
-                gone_at_s = clock.monotonic_s() + _GONE_EVERY_S
-            if clock.monotonic_s() >= warn_at_s:
-                self._try("certificates", decider.warn_of_certificates, conn)
-                self._try("unknown channels", self._give_up_unknown, conn)
-                warn_at_s = clock.monotonic_s() + _WARN_EVERY_S
-            if clock.monotonic_s() >= regions_at_s:
-                self._try("regions", decider.look_at_regions, conn)
-                regions_at_s = clock.monotonic_s() + _REGIONS_EVERY_S
+            # An edit holds once its windows of maintenance do, for all that is decided in this turn.
+            self._in_time("windows of maintenance", self._plan, conn, _PLAN_REST_S)
+            is_more = [
+                self._in_time("reminders", decider.remind, conn, _REMIND_EVERY_S),
+                self._in_time("sites that were taken out", decider.end_gone, conn, _GONE_EVERY_S),
+            ]
+            self._in_time("certificates", decider.warn_of_certificates, conn, _WARN_EVERY_S)
+            self._in_time("unknown channels", self._give_up_unknown, conn, _WARN_EVERY_S)
+            self._in_time("regions", decider.look_at_regions, conn, _REGIONS_EVERY_S)
             is_idle = not self._try("incidents", decider.decide, conn)
-            is_due = is_idle or clock.monotonic_s() >= release_at_s
-            if is_due or has_late:
-                has_late = self._tell_late(conn)
-            if is_due:
-                release_at_s = clock.monotonic_s() + _RELEASE_EVERY_S
-            if is_idle and not (has_open or has_gone or has_late):
+            # What was not clear when it was decided.
+            for what, work in (("incidents behind others", decider.release), ("degraded sites", decider.tell_degraded)):
+                is_more.append(self._in_time(what, work, conn, _RELEASE_EVERY_S, is_due=is_idle))
+            if is_idle and not any(is_more):
                 wait_for_notice(conn, _LOOK_EVERY_S if self._planner.is_done else _PLAN_REST_S)
 
-    def _tell_late(self, conn: Connection) -> bool:
-        """Tell of what was not clear when it was decided; return whether others are left."""
-        has_held = self._try("incidents behind others", self._decider.release, conn)
-        return self._try("degraded sites", self._decider.tell_degraded, conn) or has_held
+    def _in_time(
+        self, what: str, work: Callable[[Connection], object], conn: Connection, every_s: float, *, is_due: bool = False
+    ) -> bool:
+        """Do what is done so often, if it is time to; return whether it has more to do, in the next turn.
+
+        When it was tried last holds over a reconnection: it would begin with what needed it, again and again.
+        """
+        if not is_due and clock.monotonic_s() < self._due_s[what]:
+            return False
+        has_more = False
+        try:
+            has_more = self._try(what, work, conn)
+        finally:
+            self._due_s[what] = 0.0 if has_more else clock.monotonic_s() + every_s
+        return has_more
 
     def _try(self, what: str, work: Callable[[Connection], object], conn: Connection) -> bool:
         """Return whether it did something, or has more to do. Where it fails it rests, and the others go on."""
@@ -193,8 +195,10 @@ class Alerter:
                 found = work(conn)
         return bool(found)
 
-    def _plan(self, conn: Connection) -> None:
+    def _plan(self, conn: Connection) -> bool:
+        """Return whether to look again in the next turn: after one that left some, everybody may record meanwhile."""
         self._rulebook.take_up(self._planner.plan_if_due(conn).by_name, clock.utc_now())
+        return self._planner.is_done
 
     def _give_up_unknown(self, conn: Connection) -> None:
         give_up_unknown(conn, list(self._current.channels))
@@ -212,13 +216,10 @@ class Alerter:
         return ask
 
     def _look_around(self, conn: Connection) -> None:
-        look_at_s, heart = 0.0, Heart()
         while not self._stop.is_set():
-            if clock.monotonic_s() >= look_at_s:
-                self._try("silences", self._say_silences, conn)
-                look_at_s = clock.monotonic_s() + LOOK_EVERY_S
+            self._in_time("silences", self._say_silences, conn, LOOK_EVERY_S)
             if heartbeat := self._current.heartbeat:
-                self._try("the heartbeat", partial(heart.beat, heartbeat=heartbeat), conn)
+                self._try("the heartbeat", partial(self._heart.beat, heartbeat=heartbeat), conn)
             self._stop.wait(_LOOK_EVERY_S)
 
     def _say_silences(self, conn: Connection) -> None:

@@ -9,7 +9,7 @@ from typing import Final, Generic, NamedTuple, TypeVar
 from sitemon import clock
 from sitemon.backoff import Backoff
 from sitemon.model.errors import RetryableError, SitemonError
-from sitemon.store.errors import CanceledError
+from sitemon.store.errors import CanceledError, LockTimeoutError
 
 log = logging.getLogger(__name__)
 
@@ -30,8 +30,11 @@ class _Failed(NamedTuple):
 
 
 def is_of_server(exc: Exception) -> bool:
-    """Tell whether PostgreSQL is away, or undid it since another one was at it: that is of no part."""
-    return isinstance(exc, RetryableError) and not isinstance(exc, CanceledError)
+    """Tell whether PostgreSQL is away, or undid it since another one was at it: that is of no part.
+
+    What took too long, or waited too long for a lock, is of the part that did.
+    """
+    return isinstance(exc, RetryableError) and not isinstance(exc, CanceledError | LockTimeoutError)
 
 
 def say_failed(what: str, exc: Exception) -> None:

@@ -6,11 +6,13 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from sitemon import clock
-from sitemon.alert.failing import is_of_server, say_failed
+from sitemon.alert.failing import Failing, is_of_server, say_failed
+from sitemon.backoff import Backoff
 from sitemon.config.sites import SiteSet
 from sitemon.model.site import Site
 from sitemon.patterns.recurrence import windows
 from sitemon.store.connect import Connection
+from sitemon.store.errors import LockTimeoutError
 from sitemon.store.maintenance_plan import HORIZON, Gap, Stretch, Wanted, Written, gaps, look, write_down
 from sitemon.turns import in_turns
 
@@ -21,6 +23,10 @@ _TURN_S: Final = 0.3
 """How long windows are computed before it is decided on incidents again."""
 _PATIENCE_S: Final = 5.0
 """How long an edit waits for its windows, however many there are to be written down."""
+
+_ALL: Final = "windows of maintenance"
+_REST: Final = Backoff(first_s=20.0, longest_s=60.0)
+"""After a lock was not to be had: to wait for it, which takes 4 s, keeps everybody from recording."""
 
 _SITES_AT_ONCE: Final = 200
 _WINDOWS_AT_ONCE: Final = 2_000
@@ -47,6 +53,7 @@ class Planner:
         self._differing: Sequence[str] = ()
         self._look_at_s = 0.0
         self._hold_at_s = 0.0
+        self._failing = Failing[str](_REST, str)
 
     @property
     def is_done(self) -> bool:
@@ -56,6 +63,8 @@ class Planner:
     def plan_if_due(self, conn: Connection) -> SiteSet:
         """Write down some of what is to be, and return the sites that hold: those of which that is done, or took long.
 
+        Where the lock for it is not to be had, nothing is written down for a while, and the sites hold all the same.
+
         Raises:
             RetryableError, RefusedError: as `sitemon.store.errors.translated` says; it is tried again then.
 
@@ -64,8 +73,9 @@ class Planner:
         if sites is not self._seen or (self.is_done and clock.monotonic_s() >= self._look_at_s):
             self._look(conn, sites)
         until_s = clock.monotonic_s() + _TURN_S
-        while self._left:
-            self._plan_some(conn, until_s)
+        while self._left and not self._failing.is_resting(_ALL):
+            with self._failing.trying(_ALL):
+                self._plan_some(conn, until_s)
             if clock.monotonic_s() >= until_s:
                 break
         if self.is_done and self._count:
@@ -78,13 +88,15 @@ class Planner:
     def _plan_some(self, conn: Connection, until_s: float) -> None:
         """Plan the first sites; where that fails, each by itself: one of which it does is left out until it is due.
 
+        But where a lock is not to be had: that is of no site.
+
         `self._alone` says so many of the next ones are planned by themselves.
         """
         at_once = 1 if self._alone else _SITES_AT_ONCE
         try:
             written = plan_some(conn, self._left, self._wanted, self._now(), until_s, most=at_once)
         except Exception as exc:
-            if is_of_server(exc):
+            if is_of_server(exc) or isinstance(exc, LockTimeoutError):
                 raise
             say_failed(f"windows of maintenance of {'site' if self._alone else 'sites such as'} {self._left[0]}", exc)
             self._left, self._alone = (

@@ -8,7 +8,7 @@ from sitemon import clock
 from sitemon.alert.failing import Failing
 from sitemon.backoff import Backoff
 from sitemon.model.errors import SitemonError, UnreachableError
-from sitemon.store.errors import CanceledError, RolledBackError
+from sitemon.store.errors import CanceledError, LockTimeoutError, RolledBackError
 
 
 class Work:
@@ -87,6 +87,13 @@ def test_it_rests_for_longer_and_is_one_of_all_once_it_goes_well(failing: Failin
     work.given.clear()
     failing.each([1, 2], work)
     assert work.given == [[1, 2]]
+
+
+@pytest.mark.parametrize("exc", [CanceledError("too slow"), LockTimeoutError("another one has it")])
+def test_what_takes_or_waits_too_long_is_of_the_part_that_does(failing: Failing[int], exc: SitemonError) -> None:
+    with failing.trying(1):
+        raise exc
+    assert failing.is_resting(1)
 
 
 @pytest.mark.parametrize("exc", [UnreachableError("away"), RolledBackError("deadlock")])
