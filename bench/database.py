@@ -4,11 +4,17 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Final
 
 from sitemon.local.postgres import Postgres
 from sitemon.store.connect import Connection, connect
 from sitemon.store.provision import provision
 from sitemon.store.write import prepare_session
+
+NOT_ROLLED_UP: Final = """
+UPDATE sitemon.watermark SET hours_until_at = %(from_at)s, days_until = sitemon.day_of(%(from_at)s)
+"""
+"""From a moment on."""
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from bench.database import NOT_ROLLED_UP
 from bench.figures import ROUNDS, Bench, Figure, Measured, median_ratio
 from sitemon import clock
 from sitemon.alert.decide import Decider
@@ -121,8 +122,8 @@ def _without_marks() -> str:
 
 
 @contextmanager
-def _ways() -> Iterator[dict[str, Way]]:
-    """Make a database for each way."""
+def _ways(from_at: datetime) -> Iterator[dict[str, Way]]:
+    """Make a database for each way, in which nothing is rolled up from a moment on."""
     with tempfile.TemporaryDirectory(prefix="sitemon-bench-") as name, ExitStack() as stack:
         postgres = Postgres(Path(name))
         postgres.start()
@@ -136,14 +137,16 @@ def _ways() -> Iterator[dict[str, Way]]:
                 for _ in range(2)
             )
             write.prepare_session(recorder)
+            with recorder, recorder.cursor() as cursor:
+                cursor.execute(NOT_ROLLED_UP, {"from_at": from_at})
             found[way] = Way(recorder, alerter, is_marked=is_marked, is_down=is_down)
         yield found
 
 
 def _measure() -> Measured:
-    # Slots that lie ahead, where nothing is rolled up yet.
-    slot_at = clock.utc_now().replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
-    with _ways() as ways:
+    # Slots that have come.
+    slot_at = clock.utc_now().replace(minute=0, second=0, microsecond=0) - timedelta(hours=1)
+    with _ways(slot_at) as ways:
         for _ in range(WARM_UP):
             _record(ways, slot_at)
             slot_at += MINUTE

@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 from kafka.admin import KafkaAdminClient
 from kafka.errors import CoordinatorNotAvailableError
 
+from bench.database import NOT_ROLLED_UP
 from bench.side_by_side import tree_cpu_s
 from sitemon import clock
 from sitemon.config.servers import admin_credentials, kafka_server, postgres_server
@@ -34,6 +35,9 @@ LOOK_EVERY_S: Final = 0.3
 GROUP: Final = "sitemon.recorder"
 MINUTE: Final = timedelta(minutes=1)
 COMMITTED: Final = "FROM sitemon.committed WHERE slot_at >= %s AND slot_at < %s"
+ROLL_UP_NOTHING: Final = "SELECT pg_advisory_lock(hashtextextended('sitemon.roll_up', 0))"
+"""As long as the session lasts, recorders leave it to this one."""
+
 PREPARATION: Final = """
 CREATE VIEW sitemon.committed AS
 SELECT slot_at, checked_at, pg_xact_commit_timestamp(xmin) AS committed_at FROM sitemon.result;
@@ -107,11 +111,14 @@ class Scene:
         self.conn = conn
         self._producer = producer
         self._topics = topics
-        self._next_at = clock.utc_now().replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+        self._next_at = clock.utc_now().replace(minute=0, second=0, microsecond=0) - timedelta(hours=24)
+        self.rows(f"{NOT_ROLLED_UP} RETURNING 1", from_at=self._next_at)
+        self.rows(ROLL_UP_NOTHING)
 
     def stretch(self, slots: int, sites: int) -> Stretch:
-        """Return the next slots; none is used twice. They lie ahead, where nothing is rolled up yet."""
+        """Return the next slots; none is used twice. They have come, and are not rolled up."""
         stretch = Stretch(self._next_at, slots, sites)
+        assert stretch.end_at < clock.utc_now(), "what lies ahead does not count"
         self._next_at = stretch.end_at
         return stretch
 
@@ -151,10 +158,10 @@ class Scene:
             conn.autocommit = True
             cursor.execute("VACUUM ANALYZE")
 
-    def rows(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
+    def rows(self, sql: str, *parameters: object, **named: object) -> list[tuple[Any, ...]]:
         """Return what a query gives."""
         with self.conn, self.conn.cursor() as cursor:
-            cursor.execute(sql, parameters)
+            cursor.execute(sql, named or parameters)
             return list(cursor.fetchall())
 
     def cpu_s(self) -> tuple[float, float]:
