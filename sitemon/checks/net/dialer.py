@@ -13,9 +13,9 @@ from sitemon.checks.net.addresses import OWN_NETWORK, Address, AddressPolicy, Re
 from sitemon.checks.net.exchange import BoundedSocket, Exchange
 from sitemon.checks.net.happy_eyeballs import Connect, Race, connect_tcp, connect_udp, interleaved
 from sitemon.checks.net.host_names import reach_of_name
-from sitemon.checks.net.nat64 import Nat64
+from sitemon.checks.net.nat64 import Nat64, look_up_ipv6
 from sitemon.checks.net.own_addresses import is_own
-from sitemon.checks.net.resolver import Endpoint, Resolver, few, literal, numeric
+from sitemon.checks.net.resolver import Endpoint, Lookup, Resolver, few, literal, numeric
 from sitemon.config.settings import PUBLIC, Settings
 from sitemon.model.outcome import Reason
 
@@ -34,7 +34,7 @@ class Dialer:
     a socket that takes datagrams of one address alone. Each check may try `OWN_SOCKETS` addresses of a name beside each
     other; for further ones all share `spare_sockets`. To one address and port the sites of a file have at most
     `most_at_address` sockets at once; None is any number. Where only public addresses are visited, those of this
-    machine, which `is_own` knows, are not.
+    machine, which `is_own` knows, are not, nor inner ones behind NAT64, for whose prefix `look_up_ipv6` asks.
     """
 
     def __init__(
@@ -47,6 +47,7 @@ class Dialer:
         *,
         most_at_address: int | None = None,
         is_own: Callable[[Address], bool] = is_own,
+        look_up_ipv6: Lookup = look_up_ipv6,
     ) -> None:
         self._resolver = resolver
         self._connect = connect
@@ -55,7 +56,7 @@ class Dialer:
         self._spare = threading.BoundedSemaphore(spare_sockets)
         self._limit = AddressLimit(most_at_address)
         self._is_own = is_own
-        self._nat64 = Nat64(resolver)
+        self._nat64 = Nat64(look_up_ipv6)
 
     async def reach(
         self, exchange: Exchange, host: str, port: int, *, came_from_public: bool, ip_version: IpVersion = None

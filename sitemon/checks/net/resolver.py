@@ -58,16 +58,18 @@ class Endpoint(NamedTuple):
 Lookup = Callable[[str], tuple[Endpoint, ...]]
 
 
-def look_up(host: str) -> tuple[Endpoint, ...]:
+def look_up(host: str, family: int = socket.AF_UNSPEC) -> tuple[Endpoint, ...]:
     """Ask the system for the addresses of a name, in the order in which to try them (RFC 6724), all that it has.
+
+    Of both families the system returns those of one where it could not find out the others, and does not say so.
 
     Raises:
         socket.gaierror: it has none.
         UnicodeError: it is not a host name.
 
     """
-    found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    return tuple([Endpoint(family, address) for family, _, _, _, address in found])
+    found = socket.getaddrinfo(host, None, family, socket.SOCK_STREAM)
+    return tuple([Endpoint(of, address) for of, _, _, _, address in found])
 
 
 def few(endpoints: Iterable[Endpoint], most: int = MOST_OF_A_FAMILY) -> Iterator[Endpoint]:

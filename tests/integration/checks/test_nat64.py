@@ -2,6 +2,8 @@
 
 import ipaddress
 import socket
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -9,7 +11,7 @@ from sitemon.checks.findings import Observation
 from sitemon.checks.net import nat64
 from sitemon.checks.net.addresses import OWN_NETWORK, AddressPolicy
 from sitemon.checks.net.dialer import Dialer
-from sitemon.checks.net.resolver import Endpoint, Resolver
+from sitemon.checks.net.resolver import Endpoint, Lookup, Resolver
 from sitemon.checks.probes.by_scheme import visit
 from sitemon.checks.waiting import IN_THREAD, run_here
 from sitemon.model.outcome import Reason
@@ -35,28 +37,33 @@ def behind(template: str, ip: str) -> str:
 
 
 class NameService:
-    """Says what it is told to, of the name by which a network's prefix is learnt; of all others one address."""
+    """Says what it is told to, of the name by which a network's prefix is learnt, when it is let to; counts that."""
 
-    def __init__(self, *ips: str, error: int = 0, others: str = PUBLIC_IP) -> None:
-        self.ips, self.error, self.others = ips, error, others
+    def __init__(self, *ips: str, error: int = 0) -> None:
+        self.ips, self.error = ips, error
         self.asked = 0
+        self.is_answering, self.is_asked = threading.Event(), threading.Event()
+        self.is_answering.set()
 
     def __call__(self, host: str) -> tuple[Endpoint, ...]:
-        if host != nat64.NAME:
-            return (endpoint_of(self.others),)
+        assert host == nat64.NAME
         self.asked += 1
+        self.is_asked.set()
+        self.is_answering.wait(10)
         if self.error:
             raise socket.gaierror(self.error, "")
         return tuple(map(endpoint_of, self.ips))
 
 
 class Network:
-    """A process in a network of this name service."""
+    """A process in a network of this name service; all other names stand for one address."""
 
-    def __init__(self, names: NameService, policy: AddressPolicy = PUBLIC_ONLY) -> None:
+    def __init__(self, names: Lookup, policy: AddressPolicy = PUBLIC_ONLY, *, others: str = PUBLIC_IP) -> None:
         self.recorder = Recorder(PUBLIC_IP)
-        resolver = Resolver(lookup=names)
-        self._dialer = Dialer(resolver, self.recorder, self.recorder, policy, is_own=lambda _: False)
+        resolver = Resolver(lookup=lambda _: (endpoint_of(others),))
+        self._dialer = Dialer(
+            resolver, self.recorder, self.recorder, policy, is_own=lambda _: False, look_up_ipv6=names
+        )
 
     def seen(self, url: str, **fields: object) -> Observation:
         return run_here(visit(site(url, **fields), self._dialer, IN_THREAD))
@@ -65,7 +72,7 @@ class Network:
 @pytest.mark.parametrize("length", BEHIND)
 def test_what_is_inside_is_not_visited_by_the_networks_prefix(length: int) -> None:
     answer, template = BEHIND[length]
-    network = Network(NameService(answer, "192.0.0.170"))
+    network = Network(NameService(answer))
     for ip in INSIDE:
         found = network.seen(f"tcp://[{behind(template, ip)}]:9")
         assert (found.reason, network.recorder.ips) == (Reason.BLOCKED_ADDRESS, [])
@@ -77,7 +84,7 @@ def test_what_is_inside_is_not_visited_by_the_networks_prefix(length: int) -> No
 @pytest.mark.parametrize("url", ["http://{}:9/", "https://{}:9/", "tcp://{}:9", "tls://{}:9", "dns://{}:9/shop.test"])
 @pytest.mark.parametrize("host", ["named.test", f"[{behind(TEMPLATE, '10.0.0.1')}]"])
 def test_whatever_leads_there(url: str, host: str) -> None:
-    network = Network(NameService(PREFIXED, others=behind(TEMPLATE, "10.0.0.1")))
+    network = Network(NameService(PREFIXED), others=behind(TEMPLATE, "10.0.0.1"))
     assert network.seen(url.format(host)).reason is Reason.BLOCKED_ADDRESS
     assert network.recorder.ips == []
 
@@ -97,10 +104,9 @@ def test_it_is_where_the_operator_lists_it_or_lets_all_be_visited(policy: Addres
     assert network.recorder.ips == [behind(TEMPLATE, "10.0.0.1")]
 
 
-@pytest.mark.parametrize(
-    "names", [NameService("192.0.0.170", "192.0.0.171"), NameService(error=socket.EAI_NONAME)], ids=["IPv4", "no such"]
-)
-def test_in_a_network_without_it_all_are_visited(names: NameService) -> None:
+@pytest.mark.parametrize("answer", [socket.EAI_NODATA, socket.EAI_NONAME, socket.EAI_ADDRFAMILY])
+def test_in_a_network_without_it_all_are_visited(answer: int) -> None:
+    names = NameService(error=answer)
     network = Network(names)
     for _ in range(3):
         network.seen("tcp://[2600::a00:1]:9")
@@ -120,6 +126,22 @@ def test_while_the_name_service_does_not_tell_nothing_is_said_of_a_site() -> Non
     assert network.recorder.ips == ["8.8.8.8"]
 
 
+def test_half_an_answer_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of both families the C library returns one alone, and no error, where the name service fails for the other."""
+    families: list[int] = []
+
+    def half(host: str, port: object, family: int = 0, *_: object, **__: object) -> list[object]:
+        families.append(family)
+        if family == socket.AF_INET6:
+            raise socket.gaierror(socket.EAI_AGAIN, "")
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("192.0.0.170", 0))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", half)
+    network = Network(nat64.look_up_ipv6)
+    assert network.seen("tcp://[2600::1]:9").is_ours
+    assert (network.recorder.ips, families) == ([], [socket.AF_INET6])
+
+
 def test_its_last_word_holds_until_there_is_another(monkeypatch: pytest.MonkeyPatch) -> None:
     now_s = 0.0
     monkeypatch.setattr(nat64, "monotonic_s", lambda: now_s)
@@ -132,5 +154,20 @@ def test_its_last_word_holds_until_there_is_another(monkeypatch: pytest.MonkeyPa
     assert (reason(), names.asked) == (Reason.BLOCKED_ADDRESS, 1)
     now_s, names.error = 601.0, socket.EAI_AGAIN
     assert (reason(), names.asked) == (Reason.BLOCKED_ADDRESS, 2)
-    now_s, names.error, names.ips = 612.0, 0, ()
-    assert (reason(), names.asked) == (Reason.CONNECT_ERROR, 3)
+    now_s, names.error, names.ips = 612.0, 0, ("2600::1",)
+    assert (reason(), names.asked) == (Reason.BLOCKED_ADDRESS, 3)
+    now_s, names.error = 623.0, socket.EAI_NODATA
+    assert (reason(), names.asked) == (Reason.CONNECT_ERROR, 4)
+
+
+def test_a_check_that_cannot_wait_keeps_no_other_from_the_answer() -> None:
+    names = NameService(error=socket.EAI_NODATA)
+    names.is_answering.clear()
+    network = Network(names)
+    assert network.seen("tcp://[2600::1]:9", timeout_s=0.001).is_ours
+    with ThreadPoolExecutor() as others:
+        found = [others.submit(network.seen, "tcp://[2600::1]:9") for _ in range(4)]
+        names.is_asked.wait(10)
+        names.is_answering.set()
+        assert not any(one.result().is_ours for one in found)
+    assert (network.recorder.ips, names.asked) == (["2600::1"] * 4, 1)
