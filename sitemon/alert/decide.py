@@ -143,12 +143,14 @@ class Decider:
     def look_at_regions(self, conn: Connection) -> None:
         """Look whether regions that are offline are online again: of sites that are well there is nothing to decide.
 
+        And note what could not be noted when it was found.
+
         Raises:
             RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
 
         """
         with begin_deciding(conn) as deciding:
-            self._regions.look(deciding, deciding.connectivity.offline())
+            self._regions.look(deciding, {*deciding.connectivity.offline()} | self._regions.unnoted())
 
     def remind(self, conn: Connection) -> bool:
         """Tell of open incidents of which nobody knows: those who have heard nothing for long enough, and further ones.

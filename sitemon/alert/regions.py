@@ -1,13 +1,14 @@
 """Looks whether regions are offline, before anybody is told that their sites are down."""
 
 import logging
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sitemon import clock
 from sitemon.alert.links import linked
 from sitemon.alert.own_events import region_event
+from sitemon.alert.unnoted import Left, Unnoted
 from sitemon.incident.connectivity import LEAST_HOSTS, Outage, Turn, back_online, cut_since, gone_offline, say_offline
 from sitemon.model.alerts import NO_FILE, Alerts
 from sitemon.model.site import name_of_url
@@ -22,6 +23,9 @@ _LATELY: Final = timedelta(seconds=30)
 
 _SHARE: Final = 10
 """To look takes a tenth of the time at most: with 100,000 sites that fail it takes longer than what it is for."""
+
+_NOTE_REST_S: Final = 40.0
+"""After what could not be noted: to wait for that in vain, which takes 4 s, keeps everybody from recording too."""
 
 _MOST_UNNAMED: Final = 20
 """Of regions that no configured site names, and the schedule does: whoever may write to it could invent any number."""
@@ -41,43 +45,72 @@ class Regions:
         self._now = now
         self._by_sites = by_sites
         self._look_at_s = 0.0
+        self._note_at_s = 0.0
+        self._unnoted = Unnoted()
 
     def look(self, deciding: Deciding, named: Collection[str], unnamed: Collection[str] = ()) -> None:
         """Look at these regions, if it is time to; what is found is among the outages of `deciding`.
 
-        No configured site names the `unnamed`: of these, at those with reference sites and some in the schedule.
+        No configured site names the `unnamed`: of these, at those with reference sites and some in the schedule. What
+        cannot be noted, since batches take too long, is known to this alerter alone until a later look notes it.
         """
         begun_s = clock.monotonic_s()
-        if begun_s >= self._look_at_s:
+        if begun_s >= self._look_at_s and (named or unnamed):
             connectivity = deciding.connectivity
             regions = {*named, *self._worth_a_look(connectivity, {*unnamed})}
             last = connectivity.newest_outages(regions) if regions else {}
-            online = regions - {one.region for one in last.values() if one.until_at is None}
+            known = {region: self._unnoted.left_of(region, last.get(region)) for region in regions}
+            online = {region for region, outage in known.items() if outage is None or outage.until_at is not None}
             just_cut = connectivity.just_cut(online) if online else {}
-            # In one order, lest two alerters wait for each other.
-            for region in sorted(regions):
-                self._look_at(deciding, region, just_cut.get(region, 0), last.get(region))
+            for region in regions:
+                self._look_at(connectivity, region, just_cut.get(region, 0), known[region])
             took_s = clock.monotonic_s() - begun_s
             self._look_at_s = begun_s + max(_LOOK_EVERY_S, _SHARE * took_s)
+            # In one order, lest two alerters wait for each other.
+            self._note(deciding, [self._unnoted[region] for region in sorted(regions & self.unnoted())])
+        deciding.connectivity.unnoted = self._unnoted.held()
+
+    def unnoted(self) -> set[str]:
+        """Return the regions of which something is left to be noted."""
+        return {*self._unnoted}
 
     def _worth_a_look(self, connectivity: Connectivity, unnamed: set[str]) -> set[str]:
         if not unnamed:
             return set()
         return unnamed & (connectivity.scheduled_first(_MOST_UNNAMED) | self._alerts().references.keys())
 
-    def _look_at(self, deciding: Deciding, region: str, just_cut: int, last: Outage | None) -> None:
-        connectivity = deciding.connectivity
+    def _look_at(self, connectivity: Connectivity, region: str, just_cut: int, last: Outage | None) -> None:
         if last is not None and last.until_at is None:
             self._ask(region)
-            turn = self._back_online(connectivity, region, last.from_at)
-            if turn and connectivity.end(region, turn.at):
-                log.warning("alerter.region_online: %s, since %s", region, turn.at)
-                self._say(deciding, region_event(region, turn, last.from_at, self._now()))
+            if turn := self._back_online(connectivity, region, last.from_at):
+                self._unnoted.online(region, last.from_at, turn)
+        elif turn := self._gone_offline(connectivity, region, just_cut, last and last.until_at):
+            self._unnoted.offline(region, turn)
+
+    def _note(self, deciding: Deciding, left: Sequence[Left]) -> None:
+        """Note what regions became; where that is not possible now, have their sites decided by it all the same."""
+        connectivity = deciding.connectivity
+        if left and not self._is_alone(connectivity):
+            for one in left:
+                if since := self._unnoted.put_off(one):
+                    connectivity.decide_anew(one.region, since)
             return
-        turn = self._gone_offline(connectivity, region, just_cut, last and last.until_at)
-        if turn and connectivity.begin(region, turn.at):
-            log.warning("alerter.region_offline: %s: %s of %s hosts fail at once", region, turn.hosts, turn.of)
-            self._say(deciding, region_event(region, turn, turn.at, self._now()))
+        for region, from_at, gone, back in (one[:4] for one in left):
+            if gone and connectivity.begin(region, gone.at):
+                log.warning("alerter.region_offline: %s: %s of %s hosts fail at once", region, gone.hosts, gone.of)
+                self._say(deciding, region_event(region, gone, from_at, self._now()))
+            if back and connectivity.end(region, back.at):
+                log.warning("alerter.region_online: %s, since %s", region, back.at)
+                self._say(deciding, region_event(region, back, from_at, self._now()))
+
+    def _is_alone(self, connectivity: Connectivity) -> bool:
+        """Keep everybody from recording until all is noted; return False where that cannot be, or could not lately."""
+        if clock.monotonic_s() < self._note_at_s:
+            return False
+        is_alone = connectivity.be_alone()
+        if not is_alone:
+            self._note_at_s = clock.monotonic_s() + _NOTE_REST_S
+        return is_alone
 
     def _gone_offline(
         self, connectivity: Connectivity, region: str, just_cut: int, online_since: datetime | None

@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from psycopg2.errors import LockNotAvailable
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, in psycopg2's spelling
 
 from sitemon.incident.connectivity import NETWORK_REASONS, Outage, Reference, Seen
@@ -18,9 +19,13 @@ LOOKED_AT_WITHIN: Final = timedelta(minutes=2)
 
 
 class Connectivity:
-    """The outages of regions, within a transaction of somebody who decides on sites."""
+    """The outages of regions, within a transaction of somebody who decides on sites.
+
+    `unnoted` are those that are known, as a whole or their end, and could not be noted yet.
+    """
 
     def __init__(self, cursor: Cursor) -> None:
+        self.unnoted: Sequence[Outage] = ()
         self._cursor = cursor
 
     def offline(self) -> list[str]:
@@ -32,9 +37,10 @@ class Connectivity:
         return {row[0]: Outage._make(row) for row in self._all("newest_outages", regions=[*regions])}
 
     def outages(self, since: Mapping[str, datetime]) -> list[Outage]:
-        """Return the outages of these regions that may cover slots since these moments."""
-        found = self._all("outages", regions=[*since], since_at=[*since.values()]) if since else ()
-        return [Outage._make(row) for row in found]
+        """Return the outages of these regions that may cover slots since these moments, also those not noted yet."""
+        noted = self._all("outages", regions=[*since], since_at=[*since.values()]) if since else ()
+        found = [*map(Outage._make, noted), *(one for one in self.unnoted if one.region in since)]
+        return [*{(one.region, one.from_at): one for one in found}.values()]
 
     def seen(self, region: str) -> list[Seen]:
         """Return what a region saw last of each site that it has just looked at."""
@@ -55,6 +61,16 @@ class Connectivity:
         found = self._all("cut", regions=[*regions], within=LOOKED_AT_WITHIN, reasons=[*NETWORK_REASONS])
         return dict(found)
 
+    def be_alone(self) -> bool:
+        """Let no batch be written until the transaction ends; return False where a batch takes too long for that."""
+        self._cursor.execute(_sql["before_alone"])
+        try:
+            self._cursor.execute(_write_sql["lock_alone"])
+        except LockNotAvailable:
+            self._cursor.execute(_sql["not_alone"])
+            return False
+        return True
+
     def begin(self, region: str, from_at: datetime) -> bool:
         """Note that a region is offline; return False where another alerter has noted it already.
 
@@ -65,7 +81,7 @@ class Connectivity:
         is_new = bool(self._all("begin_outage", region=region, from_at=from_at))
         if is_new:
             self._count_anew(region, from_at, sign=1)
-            self._decide_anew(region, from_at)
+            self.decide_anew(region, from_at)
         return is_new
 
     def end(self, region: str, until_at: datetime) -> bool:
@@ -74,7 +90,7 @@ class Connectivity:
         is_new = bool(self._all("end_outage", region=region, until_at=until_at))
         if is_new:
             self._count_anew(region, until_at, sign=-1)
-            self._decide_anew(region, until_at)
+            self.decide_anew(region, until_at)
         return is_new
 
     def _count_anew(self, region: str, from_at: datetime, sign: int) -> None:
@@ -83,7 +99,8 @@ class Connectivity:
             self._cursor.execute(_sql["forget_empty"], {"from_at": from_at})
             make_recent_due(self._cursor)
 
-    def _decide_anew(self, region: str, from_at: datetime) -> None:
+    def decide_anew(self, region: str, from_at: datetime) -> None:
+        """Have it decided anew what the region saw since a moment."""
         self._cursor.execute(_sql["decide_anew"], {"region": region, "from_at": from_at})
 
     def _all(self, name: str, **values: object) -> list[Any]:

@@ -1,0 +1,189 @@
+"""A region goes offline, or is online again, while batches take so long that nobody can note it."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from functools import partial
+from typing import Any
+
+import pytest
+
+from sitemon import clock
+from sitemon.alert import begun, decide
+from sitemon.config.servers import Credentials, PostgresServer
+from sitemon.store.connectivity import Connectivity
+from sitemon.store.errors import CanceledError
+from sitemon.store.schedule import write_notices
+from tests.databases import rows
+from tests.integration.alert.scene import Scene
+from tests.integration.alert.test_regions import SITES, slots, told
+from tests.integration.store.events import started
+from tests.overlapping import overlapping_batches
+
+NOTED = "SELECT count(*), count(until_at) FROM sitemon.region_outage"
+OFFLINE, ONLINE = ("region.offline", None), ("region.online", None)
+
+
+@pytest.fixture(autouse=True)
+def _in_the_schedule(scene: Scene) -> None:
+    write_notices(
+        scene.conn, scene.names, [started(0, site="scheduled", region=region) for region in ("default", "eu")]
+    )
+
+
+@pytest.fixture
+def batches(postgres_server: PostgresServer, owner: Credentials) -> Callable[[], AbstractContextManager[None]]:
+    return partial(overlapping_batches, postgres_server, owner)
+
+
+@pytest.fixture
+def later(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Let so many seconds pass by a clock that stands still else, look and decide."""
+    now_s = [clock.monotonic_s()]
+    monkeypatch.setattr(clock, "monotonic_s", lambda: now_s[0])
+
+    def look_later(after_s: float) -> None:
+        now_s[0] += after_s
+        scene.decider.look_at_regions(scene.conn)
+        scene.decide()
+        scene.send()
+
+    return look_later
+
+
+@pytest.fixture(autouse=True)
+def tries(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[bool]]:
+    """Whether they were alone, each time that somebody wanted to be."""
+    found: list[bool] = []
+    be_alone = Connectivity.be_alone
+
+    def tried(self: Connectivity) -> bool:
+        found.append(be_alone(self))
+        return found[-1]
+
+    monkeypatch.setattr(Connectivity, "be_alone", tried)
+    return found
+
+
+def record(scene: Scene, *slots_: list[Any]) -> None:
+    for slot in slots_:
+        scene.write(slot)
+
+
+def test_nobody_is_told_of_its_sites_and_those_of_others_are_decided(
+    scene: Scene, batches: Callable[[], Any], later: Callable[[float], None], tries: list[bool]
+) -> None:
+    others = ["other-1", "other-2", "other-3"]
+    first, *failed = slots(scene, "udddd")
+    scene.arrive(*first)
+    record(scene, *slots(scene, "udddd", others, region="eu"))
+    with batches():
+        record(scene, failed[0])
+        later(1)
+        record(scene, *failed[1:])
+        later(1)
+        assert sorted(told(scene)) == [("site.down", name) for name in others]
+        assert tries == [False]
+        assert rows(scene.conn, NOTED) == [(0, 0)]
+    later(60)
+    assert told(scene)[3:] == [OFFLINE]
+    assert rows(scene.conn, NOTED) == [(1, 0)]
+    assert tries == [False, True]
+
+
+def test_what_was_decided_before_is_withdrawn_though_it_is_not_noted(
+    scene: Scene, batches: Callable[[], Any], later: Callable[[float], None]
+) -> None:
+    first, *failed = slots(scene, "uddd")
+    scene.arrive(*first)
+    shop = [slot[:1] for slot in failed]
+    for slot in shop:
+        scene.arrive(*slot)
+    with batches():
+        record(scene, *(slot[1:] for slot in failed))
+        later(60)
+        assert told(scene) == [("site.down", "site-0"), ("site.resolved", "site-0")]
+        assert scene.receiver.events[1]["data"]["is_corrected"]
+
+
+def test_one_that_is_over_before_it_could_be_noted_is_noted_and_told_as_a_whole(
+    scene: Scene, batches: Callable[[], Any], later: Callable[[float], None]
+) -> None:
+    first, *failed = slots(scene, "udddd")
+    scene.arrive(*first)
+    with batches():
+        record(scene, failed[0])
+        later(1)
+        record(scene, *failed[1:])
+        later(1)
+        record(scene, *slots(scene, "uuu", start=5))
+        later(10)
+        assert told(scene) == []
+    later(60)
+    assert told(scene) == [OFFLINE, ONLINE]
+    assert rows(scene.conn, NOTED) == [(1, 1)]
+    assert scene.incidents == []
+
+
+def test_once_it_is_online_again_what_is_down_is_told_before_that_could_be_noted(
+    scene: Scene, batches: Callable[[], Any], later: Callable[[float], None]
+) -> None:
+    first, *failed = slots(scene, "uddd")
+    scene.arrive(*first)
+    record(scene, failed[0])
+    later(1)
+    record(scene, *failed[1:])
+    later(1)
+    assert told(scene) == [OFFLINE]
+    with batches():
+        record(scene, *slots(scene, "uuu", SITES[1:], start=4))
+        record(scene, *slots(scene, "ddd", SITES[:1], start=4))
+        later(60)
+        assert told(scene)[1:] == [("site.down", "site-0")]
+        assert rows(scene.conn, NOTED) == [(1, 0)]
+    later(60)
+    assert told(scene)[2:] == [ONLINE]
+    assert rows(scene.conn, NOTED) == [(1, 1)]
+
+
+def test_after_minutes_its_sites_are_told_as_down_and_corrected_once_it_is_noted(
+    scene: Scene, batches: Callable[[], Any], later: Callable[[float], None]
+) -> None:
+    """Who has batches take long silences nobody for longer."""
+    first, *failed = slots(scene, "udddd")
+    scene.arrive(*first)
+    with batches():
+        record(scene, failed[0])
+        later(1)
+        record(scene, *failed[1:])
+        later(1)
+        later(290)
+        assert told(scene) == []
+        later(11)
+        assert sorted(told(scene)) == [("site.down", name) for name in SITES]
+        later(60)
+        assert len(told(scene)) == len(SITES)
+    later(60)
+    assert sorted(told(scene)[len(SITES) :]) == [OFFLINE, *(("site.resolved", name) for name in SITES)]
+    assert scene.incidents == []
+
+
+def test_where_the_transaction_that_noted_it_fails_no_site_is_told(
+    scene: Scene, later: Callable[[float], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failures = [CanceledError("canceling statement due to statement timeout")]
+
+    def begin(*args: Any, **how: Any) -> object:
+        if failures:
+            raise failures.pop()
+        return begun.begin(*args, **how)
+
+    first, *failed = slots(scene, "udddd")
+    scene.arrive(*first)
+    monkeypatch.setattr(decide, "begin", begin)
+    record(scene, failed[0])
+    later(1)
+    record(scene, *failed[1:])
+    later(1)
+    later(1)
+    assert told(scene) == [OFFLINE]
+    assert rows(scene.conn, NOTED) == [(1, 0)]
