@@ -37,6 +37,7 @@ from sitemon.store.errors import CanceledError
 from sitemon.store.fold import fold
 from sitemon.store.positions import Read, read_positions, set_positions
 from sitemon.store.schedule import Notice, forget_history, forget_publishers, write_notices
+from sitemon.store.slots_ahead import take_what_came
 from sitemon.stream.consumer import Message
 from sitemon.stream.topics import Topics
 
@@ -216,7 +217,10 @@ class Reconciler:
         return True
 
     def _look(self, follower: Followed, horizon: Horizon) -> None:
-        """Close the account as far as all is recorded."""
+        """Let count what lay ahead and has come, and close the account as far as all is recorded."""
+        until_s = clock.monotonic_s() + _BESIDE_S
+        while not self._stop.is_set() and clock.monotonic_s() < until_s and self._database.do(take_what_came):
+            pass
         self._pass_what_is_no_message(follower)
         if horizon.wants_ends:
             self._aim(follower, horizon)

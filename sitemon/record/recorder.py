@@ -177,10 +177,10 @@ class Recorder:
         self._limit.check(batch.messages, rejected)
         if rejected and not self._wait_for(self._thread.submit(self._dead_letters.send, rejected, self._stop)):
             return False
-        inserted, replaced, _ = recorded.written
+        written = recorded.written
         newest_ms = max(message.timestamp_ms for message in batch.messages)
         lag = self._intake.lag + read_ahead
-        report = Report(len(batch.messages), inserted, replaced, len(rejected), newest_ms, lag)
+        report = Report(len(batch.messages), written.inserted, written.replaced, len(rejected), newest_ms, lag)
         self._finished = (batch.offsets, report)
         return True
 

@@ -29,6 +29,7 @@ ATTEMPT_S: Final = 30.0
 _MAINTAIN_EVERY_S: Final = 60.0
 _GO_ON_AFTER_S: Final = 2.0
 """While hours are left to be rolled up, recording has its turn for so long."""
+_SAY_AHEAD_EVERY_S: Final = 600.0
 _MAINTAIN_AGAIN: Final = Backoff(first_s=240.0, longest_s=3_600.0)
 """After it was given up: nobody records while hours are rolled up."""
 
@@ -77,6 +78,7 @@ class Writer:
         self._outage = Outage(stop, self._chance)
         self._given_up = 0
         self._readers_stay = ""
+        self._say_ahead_at_s = 0.0
 
     def record(
         self, entries: Sequence[Entry], read: Mapping[TopicPartition, Read], on_encoded: Callable[[], None]
@@ -106,7 +108,8 @@ class Writer:
                     return None
                 parts, more = self._again(exc, part)
             else:
-                written = Written(*map(sum, zip(written, done, strict=True)))
+                written = written.plus(done)
+                self._say_ahead(done)
                 if self._outage.is_over():
                     log.warning("recorder.postgres_back: recording goes on")
                 continue
@@ -161,6 +164,16 @@ class Writer:
         self._readers_stay = ""
         if ended:
             log.warning("recorder.readers_ended: %d, whose transactions were older than 15 minutes", ended)
+
+    def _say_ahead(self, written: Written) -> None:
+        """Say now and then that results are of slots that lie ahead: it goes on until a clock is set."""
+        if written.ahead and clock.monotonic_s() >= self._say_ahead_at_s:
+            self._say_ahead_at_s = clock.monotonic_s() + _SAY_AHEAD_EVERY_S
+            log.warning(
+                "recorder.slots_ahead: %d results of slots up to %.0f s ahead: is the clock of a beat ahead?",
+                written.ahead,
+                written.ahead_s,
+            )
 
     def _again(self, exc: SitemonError, part: _Part) -> tuple[Sequence[_Part], Sequence[Rejected]]:
         """Return in which parts a part is tried again, and what of it has no room any more."""

@@ -17,10 +17,10 @@ from sitemon.store.errors import translated
 from sitemon.store.maintain import alone, count_hours, make_recent_due, sum_days, watermarks
 from sitemon.store.queries import load_queries
 from sitemon.store.rows import rows_of
-from sitemon.store.write import AwayHours, count_away, settle_states
+from sitemon.store.slots_ahead import note_next
+from sitemon.store.write import AwayHours, begin_batch, count_away, lock_states, settle_states
 
 _sql: Final = load_queries("rebuild.sql")
-_write_sql: Final = load_queries("write.sql")
 
 _HOUR: Final = timedelta(hours=1)
 _DAY: Final = timedelta(days=1)
@@ -117,10 +117,10 @@ def _next_places(conn: Connection, after: tuple[int, int]) -> list[tuple[int, in
 
 def _settle(conn: Connection, columns: Mapping[str, Sequence[int]]) -> int:
     with translated(), conn, conn.cursor() as cursor:
-        cursor.execute(_write_sql["lock_shared"])
-        for name in ("forget_states", "make_states", "lock_states"):
-            cursor.execute(_sql[name], columns)
-        places = cursor.fetchall()
+        begin_batch(cursor)
+        cursor.execute(_sql["forget_states"], columns)
+        places = lock_states(cursor, columns)
+        note_next(cursor, columns)
         if places:
             sites, regions = map(list, zip(*places, strict=True))
             settle_states(cursor, sites, regions, ["-infinity"] * len(places))

@@ -26,11 +26,21 @@ _PIECE_BYTES: Final = 1 << 20
 
 
 class Written(NamedTuple):
-    """What a batch changed: new rows, and ``missed`` ones that another replaced; how many are of scheduled slots."""
+    """What a batch changed: new rows, and ``missed`` ones that another replaced; how many are of scheduled slots.
+
+    `ahead` are of slots that lie ahead, by `ahead_s` at most.
+    """
 
     inserted: int = 0
     replaced: int = 0
     scheduled: int = 0
+    ahead: int = 0
+    ahead_s: float = 0.0
+
+    def plus(self, other: "Written") -> "Written":
+        """Return what both changed."""
+        *counts, ahead_s = zip(self, other, strict=True)
+        return Written(*map(sum, counts), max(ahead_s))
 
 
 class AwayHours(NamedTuple):
@@ -86,8 +96,6 @@ def write_batch(
             on_encoded()
             cursor.copy_expert(_sql["copy_incoming"], io.BytesIO(rows), size=_PIECE_BYTES)
             written = merge(cursor)
-            if written.inserted + written.replaced < len(results):
-                _take_repeated(cursor)
             note_chains(cursor, results, numbers)
         scheduled = sum(result.kind is Kind.SCHEDULED for result in results)
         beside = sum(one.beside for one in (read or {}).values())
@@ -115,13 +123,11 @@ def merge(cursor: Cursor) -> Written:
     return Written(*counts)
 
 
-def _take_repeated(cursor: Cursor) -> None:
-    cursor.execute(_sql["take_repeated"])
-    ((site_ids, region_ids, first_slots_at, last_slots_at),) = cursor.fetchall()
-    if site_ids:
-        notify(cursor)
-        seen = dict.fromkeys(("up_at", "degraded_at", "down_at"), last_slots_at)
-        settle_states(cursor, site_ids, region_ids, first_slots_at, **seen)
+def lock_states(cursor: Cursor, places: Mapping[str, Sequence[int]]) -> list[tuple[int, int]]:
+    """Make what states are lacking of sites in regions, and lock all, to be settled; return of which there are any."""
+    cursor.execute(_sql["make_states"], places)
+    cursor.execute(_sql["lock_states"], places)
+    return cursor.fetchall()
 
 
 def settle_states(

@@ -324,7 +324,7 @@ ORDER BY site_id, region_id
 FOR UPDATE;
 
 -- name: forget_empty
--- States, hours and days of sites that have no row for them any more.
+-- States, hours and days of sites that have no row for them any more; a row of a slot that lies ahead is none of a state.
 DELETE FROM sitemon.current_state AS state
 WHERE (site_id, region_id) IN (SELECT * FROM unnest(%(site_ids)s::integer[], %(region_ids)s::integer[]))
     AND slot_at >= (SELECT raw_from_at FROM sitemon.watermark)
@@ -334,6 +334,7 @@ WHERE (site_id, region_id) IN (SELECT * FROM unnest(%(site_ids)s::integer[], %(r
         WHERE result.site_id = state.site_id
             AND result.region_id = state.region_id
             AND result.kind NOT IN ('adhoc', 'confirm')
+            AND result.slot_at <= now() + '1 minute'::interval
     );
 DELETE FROM sitemon.count_hour AS hour
 USING unnest(%(site_ids)s::integer[], %(region_ids)s::integer[], %(since_ms)s::bigint[]) AS given (

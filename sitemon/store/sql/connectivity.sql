@@ -30,12 +30,11 @@ JOIN sitemon.region_outage AS outage
 -- name: seen
 -- Of each site that the region has looked at within a while before its newest result: its host, its newest result, since
 -- when it is so, and whether it failed for a reason of the network. An address that may not be visited was not looked at.
--- Nor does a slot that lies ahead say how the region is now, here and below.
 WITH newest AS MATERIALIZED (
     SELECT state.region_id, max(state.slot_at) AS slot_at
     FROM sitemon.current_state AS state
     JOIN sitemon.region ON region.region_id = state.region_id AND region.name = %(region)s
-    WHERE state.outcome <> 'missed' AND state.slot_at <= now() + '1 minute'::interval
+    WHERE state.outcome <> 'missed'
     GROUP BY state.region_id
 )
 SELECT
@@ -47,7 +46,6 @@ FROM newest
 JOIN sitemon.current_state AS state
     ON state.region_id = newest.region_id
     AND state.slot_at > newest.slot_at - %(within)s
-    AND state.slot_at <= now() + '1 minute'::interval
     AND state.outcome <> 'missed'
 JOIN sitemon.target ON target.target_id = state.target_id
 LEFT JOIN sitemon.reason ON reason.reason_id = state.reason_id
@@ -73,7 +71,7 @@ WITH newest AS MATERIALIZED (
     SELECT state.region_id, region.name, max(state.slot_at) AS slot_at
     FROM sitemon.current_state AS state
     JOIN sitemon.region ON region.region_id = state.region_id AND region.name = ANY (%(regions)s)
-    WHERE state.outcome <> 'missed' AND state.slot_at <= now() + '1 minute'::interval
+    WHERE state.outcome <> 'missed'
     GROUP BY state.region_id, region.name
 )
 SELECT newest.name, count(*)
@@ -81,12 +79,12 @@ FROM newest
 JOIN sitemon.current_state AS state
     ON state.region_id = newest.region_id
     AND state.since_at > newest.slot_at - %(within)s
-    AND state.slot_at <= now() + '1 minute'::interval
     AND state.outcome = 'down'
 JOIN sitemon.reason ON reason.reason_id = state.reason_id AND reason.name = ANY (%(reasons)s)
 GROUP BY newest.name;
 
 -- name: references
+-- What lies ahead says nothing of now. As ad-hoc checks are in no state, nobody else has left it out.
 SELECT DISTINCT ON (result.site_id)
     result.slot_at,
     coalesce(result.outcome = 'down' AND reason.name = ANY (%(reasons)s), false)

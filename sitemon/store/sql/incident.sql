@@ -110,8 +110,8 @@ SELECT site_id, until_at, state FROM sitemon.incident_state WHERE site_id = ANY 
 SELECT site_id, until_at, state, rested_at, regions FROM sitemon.incident_rest WHERE site_id = ANY (%(site_ids)s);
 
 -- name: rows
--- Of each region the first ones: where there are more, it is gone on from there. Those of slots that lie ahead count while
--- the newest that came is one of them; what confirms follows within minutes, and is in no state.
+-- Of each region the first ones: where there are more, it is gone on from there. Those of slots that lie ahead say nothing;
+-- by the time of day, for what was just marked may have been written by a transaction that began after this one.
 SELECT
     given.site_id,
     result.slot_at,
@@ -127,14 +127,13 @@ SELECT
 FROM unnest(%(site_ids)s::integer[], %(regions)s::text[], %(from_at)s::timestamptz[], %(most)s::integer[])
     AS given (site_id, region, from_at, most)
 JOIN sitemon.region ON region.name = given.region
-LEFT JOIN sitemon.current_state AS state ON state.site_id = given.site_id AND state.region_id = region.region_id
 CROSS JOIN LATERAL (
     SELECT *
     FROM sitemon.result
     WHERE result.site_id = given.site_id
         AND result.region_id = region.region_id
         AND result.slot_at >= given.from_at
-        AND result.slot_at <= greatest(now(), state.slot_at) + '5 minutes'::interval
+        AND result.slot_at <= (SELECT clock_timestamp()) + '1 minute'::interval
         AND result.kind <> 'adhoc'
     ORDER BY slot_at
     LIMIT given.most

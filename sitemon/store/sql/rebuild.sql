@@ -61,7 +61,7 @@ FROM unnest(%(site_ids)s::integer[], %(region_ids)s::integer[]) AS given (site_i
 CROSS JOIN sitemon.account;
 
 -- name: forget_states
--- States of slots that have no row. Those whose rows are no longer kept stay as they are.
+-- States of slots of which none that has come has a row. Those whose rows are no longer kept stay as they are.
 DELETE FROM sitemon.current_state AS state
 USING unnest(%(site_ids)s::integer[], %(region_ids)s::integer[]) AS given (site_id, region_id)
 WHERE (state.site_id, state.region_id) = (given.site_id, given.region_id)
@@ -72,33 +72,5 @@ WHERE (state.site_id, state.region_id) = (given.site_id, given.region_id)
         WHERE result.site_id = state.site_id
             AND result.region_id = state.region_id
             AND result.kind NOT IN ('adhoc', 'confirm')
+            AND result.slot_at <= now() + '1 minute'::interval
     );
-
--- name: make_states
--- Of sites in regions that have results and no state: one to be settled, as merge_results makes it.
-INSERT INTO sitemon.current_state (
-    slot_at, since_at, checked_at, site_id, region_id, target_id, kind, outcome
-)
-SELECT '-infinity', 'infinity', checked_at, newest.site_id, newest.region_id, target_id, kind, outcome
-FROM unnest(%(site_ids)s::integer[], %(region_ids)s::integer[]) AS given (site_id, region_id)
-CROSS JOIN LATERAL (
-    SELECT checked_at, site_id, region_id, target_id, kind, outcome
-    FROM sitemon.result
-    WHERE result.site_id = given.site_id
-        AND result.region_id = given.region_id
-        AND result.kind NOT IN ('adhoc', 'confirm')
-        -- Of slots that lie ahead there is a state once the next result comes.
-        AND result.slot_at <= now() + '1 minute'::interval
-    ORDER BY result.slot_at DESC
-    LIMIT 1
-) AS newest
-ORDER BY newest.site_id, newest.region_id
-ON CONFLICT DO NOTHING;
-
--- name: lock_states
--- A recorder that has a result of one of these waits until they are settled, as for another recorder.
-SELECT site_id, region_id
-FROM sitemon.current_state
-JOIN unnest(%(site_ids)s::integer[], %(region_ids)s::integer[]) AS given (site_id, region_id) USING (site_id, region_id)
-ORDER BY site_id, region_id
-FOR UPDATE OF current_state;

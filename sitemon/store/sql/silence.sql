@@ -2,34 +2,17 @@
 -- Why sites have not been looked at for longer than three of their intervals and a minute, how many, and since when. What
 -- stops everything is one cause; what concerns workers, or a monitor, is one for each region. A window of maintenance is no
 -- reason not to look. Of a cause that was told a while ago, which of them it was told of, and which are further ones.
--- Where the newest slot lies ahead, the newest that has come says since when.
 WITH watched AS (
     SELECT
         site,
         region,
         CASE WHEN outcome = 'missed' THEN coalesce(reason, 'lost') ELSE 'not_recorded' END AS cause,
-        CASE state WHEN 'unknown' THEN coalesce(came_at, state_since) ELSE coalesce(came_at, seen_at) END AS since_at,
+        CASE state WHEN 'unknown' THEN state_since ELSE seen_at END AS since_at,
         CASE state
-            WHEN 'unknown' THEN coalesce(came_at, state_since) + (3 * every_s + 60) * '1 second'::interval
-            WHEN 'maintenance' THEN coalesce(came_at, seen_at) + (4 * every_s + 60) * '1 second'::interval
+            WHEN 'unknown' THEN state_since + (3 * interval_s + 60) * '1 second'::interval
+            WHEN 'maintenance' THEN seen_at + (4 * interval_s + 60) * '1 second'::interval
         END AS silent_at
-    FROM sitemon.site_status AS status
-    CROSS JOIN LATERAL (
-        SELECT
-            max(slot_at) AS came_at,
-            coalesce(nullif(extract(epoch FROM max(slot_at) - min(slot_at)), 0), status.interval_s) AS every_s
-        FROM (
-            SELECT result.slot_at
-            FROM sitemon.result
-            WHERE status.slot_at > now() + '1 minute'::interval
-                AND result.site_id = (SELECT site_id FROM sitemon.site WHERE name = status.site)
-                AND result.region_id = (SELECT region_id FROM sitemon.region WHERE name = status.region)
-                AND result.kind NOT IN ('adhoc', 'confirm')
-                AND result.slot_at <= now() + '1 minute'::interval
-            ORDER BY result.slot_at DESC
-            LIMIT 2
-        ) AS newest
-    ) AS come
+    FROM sitemon.site_status
     -- That is said of the region.
     WHERE NOT is_ended AND NOT is_region_offline
 ), placed AS (

@@ -4,12 +4,7 @@ INSERT INTO sitemon.decided_state AS decided (site_id, state, since_at, incident
 SELECT
     given.site_id,
     given.state,
-    coalesce(
-        given.since_at,
-        -- What was decided by a slot that lay ahead is no beginning.
-        CASE WHEN before.state = given.state THEN least(before.since_at, given.newest_at) END,
-        given.newest_at
-    ),
+    coalesce(given.since_at, CASE WHEN before.state = given.state THEN before.since_at END, given.newest_at),
     incident.incident_id,
     given.regions
 FROM jsonb_to_recordset(%(states)s) AS given (

@@ -54,7 +54,8 @@ SELECT pg_advisory_xact_lock(hashtextextended('sitemon.away', 0));
 -- whose results are simply the next ones, all of one outcome, and the hours and days that were rolled up already.
 -- Returns one row: how many were inserted, replaced, and are of scheduled slots; whether an alerter has something to
 -- decide; the sites whose state has to be settled, from which slot on, and up to which slot of each outcome that was seen;
--- the hours of sites in regions with a changed result in an away stretch.
+-- the hours of sites in regions with a changed result in an away stretch; how many are of slots that lie ahead, and by how
+-- many seconds at most. Those are rows, and else say nothing until their slots have come: where something waits is noted.
 WITH changed AS (
     INSERT INTO sitemon.result (
         slot_at, checked_at, cert_expires_at, site_id, region_id, target_id, kind, outcome, body_bytes,
@@ -93,6 +94,17 @@ WITH changed AS (
     WHERE result.outcome = 'missed' AND (excluded.outcome <> 'missed' OR result.is_derived > excluded.is_derived)
     RETURNING
         slot_at, checked_at, site_id, region_id, target_id, kind, outcome, latency_s, reason_id, http_code, revision
+), ahead AS (
+    SELECT site_id, region_id, slot_at
+    FROM changed
+    WHERE kind <> 'adhoc' AND slot_at > now() + '1 minute'::interval
+), note_ahead AS (
+    INSERT INTO sitemon.slot_ahead AS noted (site_id, region_id, slot_at)
+    SELECT site_id, region_id, min(slot_at)
+    FROM ahead
+    GROUP BY site_id, region_id
+    ORDER BY site_id, region_id
+    ON CONFLICT (site_id, region_id) DO UPDATE SET slot_at = excluded.slot_at WHERE excluded.slot_at < noted.slot_at
 ), counting AS (
     SELECT
         *,
@@ -104,7 +116,7 @@ WITH changed AS (
         max(slot_at) FILTER (WHERE outcome = 'down') OVER site AS down_at,
         max(revision) OVER site = 0 AND min(outcome) OVER site = max(outcome) OVER site AS is_simple
     FROM changed
-    WHERE kind NOT IN ('adhoc', 'confirm')
+    WHERE kind NOT IN ('adhoc', 'confirm') AND slot_at <= now() + '1 minute'::interval
     WINDOW site AS (
         PARTITION BY site_id, region_id
         ORDER BY slot_at, kind
@@ -176,7 +188,7 @@ WITH changed AS (
         UNION ALL
         SELECT site_id, slot_at
         FROM changed
-        WHERE kind = 'confirm'
+        WHERE kind = 'confirm' AND slot_at <= now() + '1 minute'::interval
     ) AS telling
     GROUP BY site_id
     ORDER BY site_id -- in which they are decided on, and then named in a message
@@ -285,6 +297,8 @@ SELECT
     (SELECT count(*) FROM changed WHERE revision = 0) AS inserted,
     (SELECT count(*) FROM changed WHERE revision = 1) AS replaced,
     (SELECT count(*) FROM changed WHERE kind = 'scheduled') AS scheduled,
+    (SELECT count(*) FROM ahead) AS ahead,
+    (SELECT coalesce(extract(epoch FROM max(slot_at) - now()), 0)::double precision FROM ahead) AS ahead_s,
     (SELECT count(*) > 0 FROM marked) AS is_marked,
     (SELECT array_agg(site_id) FROM unsettled) AS site_ids,
     (SELECT array_agg(region_id) FROM unsettled) AS region_ids,
@@ -305,36 +319,40 @@ SELECT
             )
     ) AS away_hours;
 
--- name: take_repeated
--- Sites of which a result came again that is newer than their state: its slot lay ahead when it was recorded, and another took
--- its place. Now it has come. Returns one row: the sites, from which slot on their states have to be settled, and up to which.
-WITH locked AS (
-    SELECT site_id, region_id, first_slot_at, last_slot_at
-    FROM (
-        SELECT site_id, region_id, min(incoming.slot_at) AS first_slot_at, max(incoming.slot_at) AS last_slot_at
-        FROM pg_temp.incoming
-        JOIN sitemon.current_state AS state USING (site_id, region_id)
-        WHERE incoming.kind NOT IN ('adhoc', 'confirm')
-            AND incoming.slot_at > state.slot_at
-            AND incoming.slot_at <= now() + '1 minute'::interval
-        GROUP BY site_id, region_id
-    ) AS repeated
-    JOIN sitemon.current_state AS state USING (site_id, region_id)
-    ORDER BY site_id, region_id
-    FOR UPDATE OF state
-), marked AS (
-    INSERT INTO sitemon.undecided (site_id, from_at)
-    SELECT site_id, min(first_slot_at) FROM locked GROUP BY site_id ORDER BY site_id
+-- name: make_states
+-- Of sites in regions that have results and no state: one to be settled, as merge_results makes it.
+INSERT INTO sitemon.current_state (
+    slot_at, since_at, checked_at, site_id, region_id, target_id, kind, outcome
 )
-SELECT array_agg(site_id), array_agg(region_id), array_agg(first_slot_at), array_agg(last_slot_at) FROM locked;
+SELECT '-infinity', 'infinity', checked_at, newest.site_id, newest.region_id, target_id, kind, outcome
+FROM unnest(%(site_ids)s::integer[], %(region_ids)s::integer[]) AS given (site_id, region_id)
+CROSS JOIN LATERAL (
+    SELECT checked_at, site_id, region_id, target_id, kind, outcome
+    FROM sitemon.result
+    WHERE result.site_id = given.site_id
+        AND result.region_id = given.region_id
+        AND result.kind NOT IN ('adhoc', 'confirm')
+        AND result.slot_at <= now() + '1 minute'::interval
+    ORDER BY result.slot_at DESC
+    LIMIT 1
+) AS newest
+ORDER BY newest.site_id, newest.region_id
+ON CONFLICT DO NOTHING;
+
+-- name: lock_states
+-- A recorder that has a result of one of these waits until they are settled, as for another recorder.
+SELECT site_id, region_id
+FROM sitemon.current_state
+JOIN unnest(%(site_ids)s::integer[], %(region_ids)s::integer[]) AS given (site_id, region_id) USING (site_id, region_id)
+ORDER BY site_id, region_id
+FOR UPDATE OF current_state;
 
 -- name: settle_states
 -- Find newest result, newest one that is not `missed`, and the beginnings of their outcomes in the rows, for sites where
 -- more than the next result changed. Rows before the first change are as they were: where a state began before it, only
 -- later rows are looked at. Since a state began only its outcome was seen, but for what changed: so nothing else is looked
--- for after both. Of what changed from '-infinity' on nothing is known.
--- A slot that lies ahead counts as the newest only until one comes that does not: then nothing after `until_at` is looked at.
--- Where such a slot had taken the place of what was known, a thousand rows are looked at, of those before it.
+-- for after both. Of what changed from '-infinity' on nothing is known. Slots after `until_at` lie ahead; what a transaction
+-- counted that began after this one does not.
 WITH settled AS (
     SELECT
         newest.*,
@@ -344,7 +362,6 @@ WITH settled AS (
             WHEN seen.outcome IS NULL THEN NULL
             WHEN other.slot_at IS NULL
                 AND seen.outcome = state.seen_outcome
-                AND state.seen_since_at <= change.until_at
                 -- Rows of before are as they were, or no longer kept.
                 AND (
                     change.floor_at > '-infinity'
@@ -358,10 +375,9 @@ WITH settled AS (
         SELECT
             site_id,
             region_id,
-            CASE WHEN first_slot_at > seen_since_at THEN first_slot_at ELSE known_from_at END AS floor_at,
-            known_from_at,
+            CASE WHEN first_slot_at > seen_since_at THEN first_slot_at ELSE '-infinity' END AS floor_at,
             until_at,
-            CASE WHEN first_slot_at = '-infinity' OR seen_slot_at IS NULL THEN 'infinity'::timestamptz END AS unknown_at,
+            CASE WHEN first_slot_at = '-infinity' OR seen_slot_at IS NULL THEN until_at END AS unknown_at,
             up_at,
             degraded_at,
             down_at
@@ -375,26 +391,10 @@ WITH settled AS (
         ) AS given (site_id, region_id, first_slot_at, up_at, degraded_at, down_at)
         JOIN sitemon.current_state USING (site_id, region_id)
         CROSS JOIN LATERAL (
-            SELECT CASE
-                WHEN first_slot_at > now() + '1 minute'::interval THEN 'infinity' ELSE now() + '1 minute'::interval
-            END AS until_at
+            SELECT greatest(
+                CASE WHEN first_slot_at > '-infinity' THEN slot_at END, now() + '1 minute'::interval
+            ) AS until_at
         ) AS counted
-        CROSS JOIN LATERAL (
-            SELECT CASE
-                WHEN first_slot_at > '-infinity' AND seen_slot_at > until_at THEN (
-                    SELECT slot_at
-                    FROM sitemon.result
-                    WHERE result.site_id = given.site_id
-                        AND result.region_id = given.region_id
-                        AND result.kind NOT IN ('adhoc', 'confirm')
-                        AND result.slot_at <= until_at
-                    ORDER BY result.slot_at DESC, result.kind DESC
-                    OFFSET 1000
-                    LIMIT 1
-                )
-            END AS slot_at
-        ) AS thousandth
-        CROSS JOIN LATERAL (SELECT coalesce(thousandth.slot_at, '-infinity') AS known_from_at) AS known
     ) AS change
     JOIN sitemon.current_state AS state USING (site_id, region_id)
     CROSS JOIN LATERAL (
@@ -414,10 +414,7 @@ WITH settled AS (
             AND result.region_id = change.region_id
             AND result.kind NOT IN ('adhoc', 'confirm')
             AND result.outcome <> 'missed'
-            AND result.slot_at >= change.known_from_at
-            AND result.slot_at <= least(
-                greatest(state.seen_slot_at, up_at, degraded_at, down_at, unknown_at), change.until_at
-            )
+            AND result.slot_at <= coalesce(unknown_at, greatest(state.seen_slot_at, up_at, degraded_at, down_at))
         ORDER BY result.slot_at DESC, result.kind DESC
         LIMIT 1
     ) AS seen ON true
@@ -429,15 +426,14 @@ WITH settled AS (
             AND result.kind NOT IN ('adhoc', 'confirm')
             AND result.outcome NOT IN ('missed', seen.outcome)
             AND result.slot_at >= change.floor_at
-            AND result.slot_at <= least(
+            AND result.slot_at <= coalesce(
+                unknown_at,
                 greatest(
                     CASE WHEN seen.outcome = state.seen_outcome THEN state.seen_since_at ELSE state.seen_slot_at END,
                     CASE WHEN seen.outcome <> 'up' THEN up_at END,
                     CASE WHEN seen.outcome <> 'degraded' THEN degraded_at END,
-                    CASE WHEN seen.outcome <> 'down' THEN down_at END,
-                    unknown_at
-                ),
-                change.until_at
+                    CASE WHEN seen.outcome <> 'down' THEN down_at END
+                )
             )
         ORDER BY result.slot_at DESC, result.kind DESC
         LIMIT 1
@@ -461,7 +457,7 @@ WITH settled AS (
             AND result.site_id = change.site_id
             AND result.region_id = change.region_id
             AND result.kind NOT IN ('adhoc', 'confirm')
-            AND result.slot_at >= coalesce(seen.slot_at, change.known_from_at)
+            AND result.slot_at >= coalesce(seen.slot_at, '-infinity')
             AND (seen.slot_at IS NULL OR (result.slot_at, result.kind) > (seen.slot_at, seen.kind))
         ORDER BY result.slot_at, result.kind
         LIMIT 1

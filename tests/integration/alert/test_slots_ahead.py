@@ -1,6 +1,6 @@
 """Slots that lie ahead, as of a beat whose clock does: nobody is told of now by them, and nobody is kept from it."""
 
-from datetime import timedelta
+from datetime import datetime
 
 import msgspec
 import pytest
@@ -20,6 +20,7 @@ from tests.databases import rows
 from tests.integration.alert.scene import Scene, undecided_ids
 from tests.integration.store.events import at, started
 from tests.results import MINUTE, a_down, a_result, this_hour
+from tests.slots_ahead import DAY_AHEAD, let_come
 
 SITES = [f"site-{n}" for n in range(8)]
 REFERENCE = "https://one.example/"
@@ -33,7 +34,11 @@ def _looked_at_each_time(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def ahead(site: str = "shop", outcome: Outcome = Outcome.UP, kind: Kind = Kind.SCHEDULED) -> Result:
-    return a_result(site, slot_at=this_hour() + timedelta(hours=20), outcome=outcome, kind=kind)
+    return a_result(site, slot_at=this_hour() + DAY_AHEAD, outcome=outcome, kind=kind)
+
+
+def at_minute(minute: float) -> datetime:
+    return this_hour() + minute * MINUTE
 
 
 def told(scene: Scene) -> list[str]:
@@ -48,7 +53,7 @@ def test_a_region_is_offline_until_what_it_sees_now_is_well(scene: Scene, said_a
         scene.arrive(*(one for site in SITES for one in scene.results(letter, minute, site)))
     assert told(scene) == ["region.offline", "region.online"]
     outages = rows(scene.conn, "SELECT from_at, until_at FROM sitemon.region_outage")
-    assert outages == [(this_hour() + 2 * MINUTE, this_hour() + 6 * MINUTE)]
+    assert outages == [(at_minute(2), at_minute(6))]
 
 
 def test_sites_of_which_such_a_slot_was_said_are_seen_with_all_others(scene: Scene) -> None:
@@ -70,7 +75,7 @@ def test_a_reference_site_that_was_reached_then_says_nothing_of_now(scene: Scene
     assert told(scene) == ["region.offline"]
 
 
-def test_that_nobody_looks_is_said_since_the_newest_slot_that_has_come(scene: Scene) -> None:
+def test_that_nobody_looks_is_said_as_of_all_others(scene: Scene) -> None:
     write_notices(scene.conn, scene.names, [started(0)])
     scene.write([a_result("scheduled", slot_at=clock.utc_now().replace(microsecond=0))])
     for result in a_result(slot_at=at(0)), a_result(slot_at=at(1)), ahead():
@@ -78,25 +83,39 @@ def test_that_nobody_looks_is_said_since_the_newest_slot_that_has_come(scene: Sc
     say_silences(scene.conn, scene.alerts, clock.utc_now, str)
     scene.send()
     [event] = scene.receiver.events
-    assert (event["data"]["named"], event["data"]["began_at"]) == (["shop"], format_utc(at(1)))
+    assert (event["data"]["named"], event["data"]["began_at"]) == (["shop"], format_utc(at(2)))
 
 
-@pytest.mark.parametrize("outcome", [Outcome.UP, Outcome.DOWN, Outcome.DEGRADED])
-def test_it_is_decided_on_once_more_and_then_on_what_changes(scene: Scene, outcome: Outcome) -> None:
+@pytest.mark.parametrize("outcome", Outcome)
+def test_nobody_decides_on_it(scene: Scene, outcome: Outcome) -> None:
     for minute, letter in enumerate("uuu"):
         scene.arrive(*scene.results(letter, minute))
-    scene.arrive(ahead(outcome=outcome))
-    scene.arrive(*scene.results("u", 3))
-    scene.write(scene.results("u", 4))
+    scene.write([ahead(outcome=outcome)])
     assert undecided_ids(scene.conn) == []
-    assert rows(scene.conn, "SELECT state, since_at < now() FROM sitemon.decided_state") == [("up", True)]
-    scene.arrive(*scene.results("ddd", 5))
-    assert scene.said == [("site.down", 5, None)]
+    scene.arrive(*scene.results("ddd", 3))
+    assert rows(scene.conn, "SELECT state, since_at FROM sitemon.decided_state") == [("down", at_minute(3))]
+    assert scene.said == [("site.down", 3, None)]
 
 
-def test_what_began_by_one_alone_is_withdrawn(scene: Scene) -> None:
+def test_one_that_is_down_then_begins_no_incident_before(scene: Scene) -> None:
     scene.use(scene.receiver.channel(), policy=Policy(down_after=1))
     scene.arrive(*scene.results("uuu"))
     scene.arrive(ahead(outcome=Outcome.DOWN))
-    scene.arrive(*scene.results("u", 3))
+    scene.arrive(*scene.results("g", 3))
     assert scene.incidents == []
+
+
+def test_once_its_slot_has_come_it_is_decided_on_as_all_others(scene: Scene) -> None:
+    scene.arrive(*scene.results("uuu"))
+    scene.arrive(*(a_down(slot_at=at_minute(minute) + DAY_AHEAD) for minute in (3, 4, 5)))
+    assert scene.said == []
+    let_come(scene.conn)
+    scene.arrive()
+    assert scene.said == [("site.down", 3, None)]
+
+
+def test_one_of_a_site_at_rest_that_is_well_wakes_nobody(scene: Scene) -> None:
+    scene.arrive(*scene.results("uuu"))
+    scene.arrive(*(a_result(slot_at=at_minute(minute) + DAY_AHEAD) for minute in (3, 4)))
+    let_come(scene.conn)
+    assert undecided_ids(scene.conn) == []

@@ -19,7 +19,9 @@ from sitemon.store import schedule as store_schedule
 from sitemon.store.account import read_account
 from sitemon.store.connect import Connection
 from sitemon.store.counts import read_counts
+from sitemon.store.names import Names
 from sitemon.store.positions import read_positions, set_positions
+from sitemon.store.write import write_batch
 from sitemon.stream.consumer import Message
 from sitemon.stream.dead_letters import parse_dead_letter
 from sitemon.stream.in_memory import MemoryBroker
@@ -38,7 +40,8 @@ from tests.integration.record.reconcilers import (
     started,
 )
 from tests.integration.record.test_recording import put, send
-from tests.results import MINUTE, a_result
+from tests.results import MINUTE, a_down, a_result
+from tests.slots_ahead import DAY_AHEAD, bring_nearer
 
 OUTCOMES = "SELECT site, slot_at, outcome, reason FROM sitemon.results ORDER BY site, slot_at"
 
@@ -298,3 +301,12 @@ def test_what_follows_the_last_message_and_is_none_holds_up_nothing(
     with reconcile(follow=lambda positions: MarkedFollower(broker, positions)):
         wait_until(lambda: is_closed(conn))
     assert read_positions(conn, [TOPICS.schedule]) == {(TOPICS.schedule, 0): 3}
+
+
+def test_a_result_counts_once_its_slot_has_come(
+    reconcile: Reconcile, conn: Connection, names: Names, first: datetime
+) -> None:
+    write_batch(conn, names, [a_down(slot_at=first + DAY_AHEAD)])
+    with reconcile():
+        bring_nearer(conn)
+        wait_until(lambda: rows(conn, "SELECT outcome::text FROM sitemon.current_state") == [("down",)])

@@ -1,115 +1,140 @@
-"""Slots that lie ahead, as a clock that does names them: they are recorded, and say nothing of how a site is now."""
+"""Slots that lie ahead, as a clock that does names them: each is a row, and says nothing until its slot has come."""
 
-from datetime import datetime, timedelta
+import itertools
+from datetime import datetime
 from typing import Any
 
 import pytest
 
 from sitemon import clock
 from sitemon.model.outcome import Outcome
-from sitemon.model.result import Result
+from sitemon.model.result import Kind, Result
 from sitemon.store.connect import Connection
 from sitemon.store.names import Names
+from sitemon.store.rebuild import rebuild
 from sitemon.store.write import write_batch
 from tests.databases import execute, rows
 from tests.results import MINUTE, a_down, a_missed, a_result, this_hour
+from tests.slots_ahead import DAY_AHEAD, let_come
 
-SEEN = "SELECT outcome::text, since_at, slot_at, seen_slot_at FROM sitemon.current_state"
+STATES = "SELECT outcome::text, since_at, slot_at, seen_slot_at FROM sitemon.current_state"
+UNDECIDED = "SELECT from_at FROM sitemon.undecided"
+NOTED = "SELECT slot_at FROM sitemon.slot_ahead"
+
+BEFORE = {
+    "nothing": [],
+    "well": [a_result(), a_result(minute=1)],
+    "down": [a_down(), a_down(minute=1)],
+    "missed": [a_result(), a_missed(minute=1)],
+}
+KINDS = (Kind.SCHEDULED, Kind.MONITOR, Kind.CONFIRM)
 
 
-def ahead(outcome: Outcome = Outcome.UP, minute: float = 0) -> Result:
-    return a_result(slot_at=in_a_day() + minute * MINUTE, outcome=outcome)
-
-
-def in_a_day() -> datetime:
-    """Return the beginning of an hour that nobody's slot has reached."""
-    return this_hour() + timedelta(hours=20)
+def ahead(outcome: Outcome = Outcome.UP, minute: float = 2, kind: Kind = Kind.SCHEDULED) -> Result:
+    return a_result(slot_at=at(minute) + DAY_AHEAD, outcome=outcome, kind=kind)
 
 
 def at(minute: float) -> datetime:
     return this_hour() + minute * MINUTE
 
 
-def state(conn: Connection) -> tuple[Any, ...]:
-    [found] = rows(conn, SEEN)
-    return found
+def states(conn: Connection) -> list[tuple[Any, ...]]:
+    return rows(conn, STATES)
+
+
+def write_before(conn: Connection, names: Names, before: list[Result]) -> None:
+    for result in before:
+        write_batch(conn, names, [result])
+    execute(conn, "DELETE FROM sitemon.undecided")
+
+
+@pytest.mark.parametrize("before", BEFORE.values(), ids=BEFORE)
+def test_it_says_nothing_of_now(conn: Connection, names: Names, before: list[Result]) -> None:
+    write_before(conn, names, before)
+    known = states(conn)
+    for minute, (outcome, kind) in enumerate(itertools.product(Outcome, KINDS)):
+        assert write_batch(conn, names, [ahead(outcome, 12 - minute, kind)]).ahead == 1
+    assert (states(conn), rows(conn, UNDECIDED)) == (known, [])
+    assert rows(conn, NOTED) == [(at(1) + DAY_AHEAD,)]
+    assert rows(conn, "SELECT count(*) FROM sitemon.result") == [(len(before) + 12,)]
+
+
+@pytest.mark.parametrize("before", BEFORE.values(), ids=BEFORE)
+def test_results_of_now_go_on_as_without_it(conn: Connection, names: Names, before: list[Result]) -> None:
+    write_before(conn, names, before)
+    write_batch(conn, names, [ahead(Outcome.DOWN), a_result(minute=2)])
+    since = 2 if before in (BEFORE["nothing"], BEFORE["down"]) else 0
+    assert states(conn) == [("up", at(since), at(2), at(2))]
+    execute(conn, "DELETE FROM sitemon.undecided")
+    write_batch(conn, names, [a_result(minute=3)])
+    assert rows(conn, UNDECIDED) == []
 
 
 @pytest.mark.parametrize("outcome", Outcome)
-@pytest.mark.parametrize(
-    ("before", "since"),
-    [([a_result(), a_result(minute=1)], 0), ([a_down(), a_result(minute=1)], 1), ([a_down(), a_missed(minute=1)], 2)],
-    ids=["well", "well again", "down"],
-)
-def test_the_next_one_that_has_come_says_how_it_is(
-    conn: Connection, names: Names, before: list[Result], since: int, outcome: Outcome
+@pytest.mark.parametrize("before", BEFORE.values(), ids=BEFORE)
+def test_once_its_slot_has_come_it_counts_as_one_that_comes_then(
+    conn: Connection, names: Names, before: list[Result], outcome: Outcome
 ) -> None:
-    write_batch(conn, names, before)
+    write_before(conn, names, before)
     write_batch(conn, names, [ahead(outcome)])
-    write_batch(conn, names, [a_result(minute=2)])
-    assert state(conn) == ("up", at(since), at(2), at(2))
-    write_batch(conn, names, [a_down(minute=3)])
-    assert state(conn) == ("down", at(3), at(3), at(3))
-    write_batch(conn, names, [a_missed(minute=4)])
-    assert state(conn) == ("missed", at(4), at(4), at(3))
-    assert rows(conn, "SELECT count(*) FROM sitemon.result WHERE slot_at > now() + '1 hour'::interval") == [(1,)]
+    let_come(conn)
+    come = states(conn), rows(conn, UNDECIDED), rows(conn, NOTED)
+    for table in ("result", "current_state", "undecided"):
+        execute(conn, f"DELETE FROM sitemon.{table}")  # noqa: S608 - our own
+    write_before(conn, names, before)
+    write_batch(conn, names, [a_result(minute=2, outcome=outcome)])
+    assert come == (states(conn), rows(conn, UNDECIDED), [])
 
 
-def test_so_does_one_that_nobody_looked_at(conn: Connection, names: Names) -> None:
-    write_batch(conn, names, [a_result(), a_missed(minute=1)])
-    write_batch(conn, names, [ahead()])
-    write_batch(conn, names, [a_missed(minute=2)])
-    assert state(conn) == ("missed", at(1), at(2), at(0))
+def test_what_confirms_is_decided_on_once_its_slot_has_come(conn: Connection, names: Names) -> None:
+    write_before(conn, names, [a_result()])
+    write_batch(conn, names, [ahead(kind=Kind.CONFIRM)])
+    let_come(conn)
+    assert (states(conn), rows(conn, UNDECIDED)) == ([("up", at(0), at(0), at(0))], [(at(2),)])
 
 
-def test_each_further_one_is_no_more_to_decide_on_than_before(conn: Connection, names: Names) -> None:
-    write_batch(conn, names, [a_result(), a_result(minute=1)])
-    write_batch(conn, names, [ahead()])
-    write_batch(conn, names, [a_result(minute=2)])
-    execute(conn, "DELETE FROM sitemon.undecided")
-    write_batch(conn, names, [a_result(minute=3)])
-    assert rows(conn, "SELECT * FROM sitemon.undecided") == []
+def test_of_an_ad_hoc_check_nothing_waits(conn: Connection, names: Names) -> None:
+    write_batch(conn, names, [ahead(kind=Kind.ADHOC)])
+    assert rows(conn, NOTED) == []
 
 
-def test_one_that_comes_late_does_not_bring_it_back(conn: Connection, names: Names) -> None:
-    write_batch(conn, names, [a_result(), ahead(Outcome.DOWN)])
-    write_batch(conn, names, [a_result(minute=2)])
-    write_batch(conn, names, [a_result(minute=1)])
-    assert state(conn) == ("up", at(0), at(2), at(2))
+def test_one_that_comes_behind_newer_ones_counts_as_a_late_one(conn: Connection, names: Names) -> None:
+    write_before(conn, names, [a_result(), ahead(Outcome.DOWN, 1), a_result(minute=2), a_result(minute=3)])
+    let_come(conn)
+    assert (states(conn), rows(conn, UNDECIDED)) == ([("up", at(2), at(3), at(3))], [(at(1),)])
 
 
-def test_since_when_is_looked_for_in_a_thousand_rows(conn: Connection, names: Names) -> None:
-    write_batch(conn, names, [a_result(minute=second / 60) for second in range(1_100)])
-    write_batch(conn, names, [ahead(Outcome.DOWN)])
-    write_batch(conn, names, [a_result(minute=1_100 / 60)])
-    assert state(conn) == ("up", at(100 / 60), at(1_100 / 60), at(1_100 / 60))
+def test_each_counts_when_its_own_slot_has_come(conn: Connection, names: Names) -> None:
+    write_before(conn, names, [a_result()])
+    write_batch(conn, names, [ahead(Outcome.DOWN, 1), ahead(Outcome.UP, 300)])
+    let_come(conn)
+    assert (states(conn), rows(conn, NOTED)) == ([("down", at(1), at(1), at(1))], [(at(300),)])
+    let_come(conn, 297 * MINUTE)
+    assert (states(conn), rows(conn, NOTED)) == ([("up", at(3), at(3), at(3))], [])
 
 
-def test_while_all_that_come_lie_ahead_the_newest_of_them_counts(conn: Connection, names: Names) -> None:
-    write_batch(conn, names, [a_result()])
-    for minute in (0, 2, 4):
-        write_batch(conn, names, [ahead(Outcome.DOWN, minute)])
-    write_batch(conn, names, [ahead(minute=3)])
-    assert state(conn) == ("down", in_a_day() + 4 * MINUTE, in_a_day() + 4 * MINUTE, in_a_day() + 4 * MINUTE)
-
-
-def test_a_clock_that_is_a_minute_ahead_is_none_that_lies_ahead(conn: Connection, names: Names) -> None:
+def test_a_clock_that_is_less_than_a_minute_ahead_is_none_that_lies_ahead(conn: Connection, names: Names) -> None:
     soon = clock.utc_now().replace(microsecond=0) + MINUTE / 2
     write_batch(conn, names, [a_result()])
-    write_batch(conn, names, [a_down(slot_at=soon)])
+    assert write_batch(conn, names, [a_down(slot_at=soon)]).ahead == 0
     write_batch(conn, names, [a_result(minute=1)])
-    assert state(conn) == ("down", soon, soon, soon)
+    assert states(conn) == [("down", soon, soon, soon)]
 
 
-def test_one_that_comes_again_when_its_slot_has_come_counts_then(conn: Connection, names: Names) -> None:
-    soon = clock.utc_now().replace(microsecond=0) + 2 * MINUTE
-    write_batch(conn, names, [a_result()])
-    write_batch(conn, names, [a_down(slot_at=soon)])
-    write_batch(conn, names, [a_result(minute=1)])
-    execute(conn, "DELETE FROM sitemon.undecided")
-    write_batch(conn, names, [a_down(slot_at=soon)])
-    assert state(conn) == ("up", at(0), at(1), at(1))
-    execute(conn, "UPDATE sitemon.result SET slot_at = slot_at - '2 minutes'::interval WHERE slot_at > now()")
-    write_batch(conn, names, [a_down(slot_at=soon - 2 * MINUTE)])
-    assert state(conn) == ("down", soon - 2 * MINUTE, soon - 2 * MINUTE, soon - 2 * MINUTE)
-    assert rows(conn, "SELECT from_at FROM sitemon.undecided") == [(soon - 2 * MINUTE,)]
+def test_how_far_ahead_the_last_of_them_lies_is_said(conn: Connection, names: Names) -> None:
+    now = clock.utc_now()
+    slots = [now + minutes * MINUTE for minutes in (2, 10, 5)]
+    written = write_batch(conn, names, [a_result(), *(a_result(slot_at=slot) for slot in slots)])
+    assert written.ahead == 3
+    assert 0 < written.ahead_s <= 600
+
+
+def test_a_rebuild_makes_states_of_what_has_come_and_finds_what_has_not(conn: Connection, names: Names) -> None:
+    write_before(conn, names, [a_result(), a_down(minute=1), ahead(minute=2), ahead(minute=3)])
+    write_batch(conn, names, [a_result("new", slot_at=at(4) + DAY_AHEAD)])
+    found = states(conn), rows(conn, NOTED)
+    execute(conn, "DELETE FROM sitemon.slot_ahead")
+    execute(conn, "UPDATE sitemon.current_state SET slot_at = now() + '20 hours'::interval, seen_slot_at = 'infinity'")
+    rebuild(conn, this_hour(), lambda _: None)
+    assert (states(conn), sorted(rows(conn, NOTED))) == (found[0], sorted(found[1]))
+    assert found[0] == [("down", at(1), at(1), at(1))]

@@ -446,3 +446,29 @@ def test_who_waits_can_see_when_an_attempt_began() -> None:
     assert seen[0] is not None
     assert before_s <= seen[0] <= clock.monotonic_s()
     assert one.attempt_began_s is None
+
+
+def test_that_slots_lie_ahead_is_said_now_and_then(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level(logging.WARNING)
+    now_s = 1_000.0
+    monkeypatch.setattr(clock, "monotonic_s", lambda: now_s)
+
+    class Ahead(FakeStore):
+        def write(
+            self, results: Sequence[Result], read: Mapping[TopicPartition, Read], on_encoded: Callable[[], None]
+        ) -> Written:
+            return Written(len(results), ahead=2, ahead_s=420.4)
+
+    one = writer(Ahead())
+    for now_s in (1_000.0, 1_599.0, 1_601.0):  # noqa: B007 - what the clock says
+        one.record(entries(3), READ, nothing)
+    assert (
+        caplog.messages
+        == ["recorder.slots_ahead: 2 results of slots up to 420 s ahead: is the clock of a beat ahead?"] * 2
+    )
+
+
+def test_of_several_parts_the_furthest_slot_counts() -> None:
+    assert Written(1, 2, 3, 4, 5.0).plus(Written(10, 20, 30, 40, 2.0)) == Written(11, 22, 33, 44, 5.0)

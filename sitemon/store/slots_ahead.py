@@ -1,0 +1,57 @@
+"""Results of slots that lie ahead, as of a beat whose clock does: rows that say nothing until their slots have come.
+
+One lies ahead that is more than a minute after PostgreSQL's clock. It is in no state, and nobody decides by it: in
+``slot_ahead`` is which slot of a site in a region is the first that is waited for.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, in psycopg2's spelling
+
+from sitemon.store.connect import Connection
+from sitemon.store.errors import translated
+from sitemon.store.notify import notify
+from sitemon.store.queries import load_queries
+from sitemon.store.write import begin_batch, lock_states, settle_states
+
+_sql: Final = load_queries("slots_ahead.sql")
+
+_AT_ONCE: Final = 2_000
+"""So many sites in a region: who records the same ones waits for that."""
+
+
+def take_what_came(conn: Connection) -> bool:
+    """Let results count whose slots have come, of some sites in one transaction; return whether more may wait.
+
+    Any number of recorders may be at it: each result is taken once.
+
+    Raises:
+        RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
+
+    """
+    with translated(), conn, conn.cursor() as cursor:
+        cursor.execute(_sql["due"], {"most": _AT_ONCE})
+        due = cursor.fetchall()
+        if due:
+            site_ids, region_ids = map(list, zip(*due, strict=True))
+            _take(cursor, {"site_ids": site_ids, "region_ids": region_ids})
+        return len(due) == _AT_ONCE
+
+
+def _take(cursor: Cursor, places: Mapping[str, Sequence[int]]) -> None:
+    begin_batch(cursor)
+    # States before what is noted, as batches take them: else each would wait for the other.
+    lock_states(cursor, places)
+    cursor.execute(_sql["lock"], places)
+    cursor.execute(_sql["take"], places)
+    ((site_ids, region_ids, slots_at, until_at, is_marked),) = cursor.fetchall()
+    settle_states(cursor, site_ids, region_ids, slots_at, up_at=until_at, degraded_at=until_at, down_at=until_at)
+    note_next(cursor, places)
+    if is_marked:
+        notify(cursor)
+
+
+def note_next(cursor: Cursor, places: Mapping[str, Sequence[int]]) -> None:
+    """Note of sites in regions the next slot that lies ahead and has a result: one look at the rows of each."""
+    cursor.execute(_sql["note_next"], places)

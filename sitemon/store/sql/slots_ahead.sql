@@ -1,0 +1,73 @@
+-- name: due
+-- Sites in regions where a slot has come of which a result was recorded before, those first that came first.
+SELECT site_id, region_id
+FROM sitemon.slot_ahead
+WHERE slot_at <= now() + '1 minute'::interval
+ORDER BY slot_at
+LIMIT %(most)s;
+
+-- name: lock
+-- Until a batch is committed that has noted something here its results are not seen.
+SELECT
+FROM sitemon.slot_ahead
+JOIN unnest(%(site_ids)s::integer[], %(region_ids)s::integer[]) AS given (site_id, region_id) USING (site_id, region_id)
+ORDER BY site_id, region_id
+FOR UPDATE OF slot_ahead;
+
+-- name: take
+-- Take from those that wait what has come, unless another recorder did so. As merge_results does, let a site be decided on
+-- of which anything came but the next good rows while it is at rest. Returns one row: the sites whose states have to be
+-- settled, from which slot on, up to which; whether an alerter has something to decide.
+WITH come AS (
+    DELETE FROM sitemon.slot_ahead AS noted
+    USING unnest(%(site_ids)s::integer[], %(region_ids)s::integer[]) AS given (site_id, region_id)
+    WHERE (noted.site_id, noted.region_id) = (given.site_id, given.region_id)
+        AND noted.slot_at <= now() + '1 minute'::interval
+    RETURNING noted.site_id, noted.region_id, noted.slot_at, now() + '1 minute'::interval AS until_at
+), marked AS (
+    INSERT INTO sitemon.undecided (site_id, from_at)
+    SELECT site_id, min(come.slot_at)
+    FROM come
+    LEFT JOIN sitemon.current_state AS state USING (site_id, region_id)
+    LEFT JOIN sitemon.incident_state USING (site_id)
+    WHERE state.seen_outcome IS DISTINCT FROM 'up'
+        OR state.slot_at >= come.slot_at
+        OR incident_state.site_id IS NOT NULL
+        OR EXISTS (
+            SELECT
+            FROM sitemon.result
+            WHERE result.site_id = come.site_id
+                AND result.region_id = come.region_id
+                AND result.slot_at >= come.slot_at
+                AND result.slot_at <= come.until_at
+                AND (result.kind = 'confirm' OR result.kind <> 'adhoc' AND result.outcome <> 'up')
+        )
+    GROUP BY site_id
+    ORDER BY site_id
+    RETURNING site_id
+)
+SELECT
+    array_agg(site_id),
+    array_agg(region_id),
+    array_agg(slot_at),
+    array_agg(until_at),
+    (SELECT count(*) > 0 FROM marked)
+FROM come;
+
+-- name: note_next
+-- Of these sites in regions the next slot that lies ahead, where there is a result of one.
+INSERT INTO sitemon.slot_ahead AS noted (site_id, region_id, slot_at)
+SELECT given.site_id, given.region_id, next.slot_at
+FROM unnest(%(site_ids)s::integer[], %(region_ids)s::integer[]) AS given (site_id, region_id)
+CROSS JOIN LATERAL (
+    SELECT slot_at
+    FROM sitemon.result
+    WHERE result.site_id = given.site_id
+        AND result.region_id = given.region_id
+        AND result.kind <> 'adhoc'
+        AND result.slot_at > now() + '1 minute'::interval
+    ORDER BY slot_at
+    LIMIT 1
+) AS next
+ORDER BY given.site_id, given.region_id
+ON CONFLICT (site_id, region_id) DO UPDATE SET slot_at = excluded.slot_at WHERE excluded.slot_at < noted.slot_at;
