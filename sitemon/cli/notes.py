@@ -28,7 +28,7 @@ def command(*, incident: int, take_back: int | None, by: str, postgres: Postgres
             lacking = f"there is none on incident {incident}, or it was taken back already"
             say(f"note {take_back}: {'taken back' if is_done else lacking}")
             return 0 if is_done else 1
-        notes = read_notes(conn, [incident])
+        notes = read_notes(conn, incident)
     if notes:
         Terminal(width=max(Terminal().width, 120)).print(notes_table(notes))
     else:

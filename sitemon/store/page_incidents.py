@@ -70,6 +70,16 @@ class Note(NamedTuple):
     was_published: bool
 
 
+class Published(NamedTuple):
+    """What everybody may read on an incident: the newest notes, in the order in which they were written.
+
+    `withdrawn_at` is when one that everybody could read was taken back last.
+    """
+
+    notes: Sequence[tuple[datetime, str]]
+    withdrawn_at: datetime | None
+
+
 class NewNote(NamedTuple):
     """A note to be written; `replaces` is the number of the one that is taken back for it."""
 
@@ -170,24 +180,34 @@ def read_incident(conn: Connection, incident_id: int) -> FullIncident | None:
     with translated(), conn.cursor() as cursor:
         cursor.execute(_sql["alerts_of"], {"incident_id": incident_id, "most": MOST_ALERTS})
         alerts = [Alert._make(row) for row in cursor.fetchall()]
-    return FullIncident(found[0], alerts, read_notes(conn, [incident_id]))
+    return FullIncident(found[0], alerts, read_notes(conn, incident_id))
 
 
-def read_notes(
-    conn: Connection, incident_ids: Sequence[int], most: int = _MOST_NOTES, *, published_only: bool = False
-) -> list[Note]:
-    """Return the newest notes on each of these incidents, so many at most, in the order in which they were written.
-
-    With `published_only` they are those that are for everybody, or were until they were taken back.
+def read_notes(conn: Connection, incident_id: int) -> list[Note]:
+    """Return the newest notes on an incident, in the order in which they were written.
 
     Raises:
         RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
 
     """
-    asked = {"incident_ids": list(incident_ids), "published_only": published_only, "most": most}
     with translated(), conn.cursor() as cursor:
-        cursor.execute(_sql["notes_of"], asked)
+        cursor.execute(_sql["notes_of"], {"incident_id": incident_id, "most": _MOST_NOTES})
         return [Note._make(row) for row in cursor.fetchall()]
+
+
+def read_published(conn: Connection, incident_ids: Sequence[int], most: int) -> dict[int, Published]:
+    """Return what everybody may read on each of these incidents, so many notes at most, by its number.
+
+    Raises:
+        RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
+
+    """
+    with translated(), conn.cursor() as cursor:
+        cursor.execute(_sql["published"], {"incident_ids": list(incident_ids), "most": most})
+        return {
+            incident_id: Published(list(zip(written_at, notes, strict=True)), withdrawn_at)
+            for incident_id, withdrawn_at, written_at, notes in cursor.fetchall()
+        }
 
 
 def acknowledge(conn: Connection, incident_id: int, by: str) -> bool:

@@ -59,8 +59,8 @@ READERS: Final = 3
 """So many programs read at the same time."""
 READERS_OF_ONE: Final = READERS - 1
 """So many of them are of one client."""
-CONNECTIONS: Final = PAGES + READERS
-"""One for each turn: whoever has one waits for nobody's question. More would not make two cores faster."""
+CONNECTIONS: Final = PAGES + READERS + 1
+"""One for each turn, and for public incidents: whoever has one waits for nobody's question. More would be no faster."""
 DOWNLOADS: Final = 2
 DOWNLOAD_WAITS_S: Final = 20.0
 """Who has half of a file is better off waiting, while others that download, or the ledger, have the connections."""

@@ -96,7 +96,7 @@ def _note_of(web: Web, incident_id: int, note_id: int) -> Note:
 
     """
     with web.pool.connection() as conn:
-        notes = read_notes(conn, [incident_id])
+        notes = read_notes(conn, incident_id)
     for note in notes:
         if note.note_id == note_id and note.withdrawn_at is None:
             return note

@@ -1,16 +1,18 @@
 """What everybody may see: the chosen groups, how their sites are, and when they were down. Nothing of why, or where."""
 
+import asyncio
 import logging
-import threading
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
+
+from starlette.concurrency import run_in_threadpool
 
 from sitemon import clock
 from sitemon.config.web_file import Group
 from sitemon.model.errors import SitemonError
 from sitemon.store.history import read_uptime_of_days
-from sitemon.store.page_incidents import Incident, Note, read_incidents_in_turns, read_notes
+from sitemon.store.page_incidents import Incident, Published, read_incidents_in_turns, read_published
 from sitemon.turns import chosen_in_turns
 from sitemon.web.dependencies import Web
 from sitemon.web.feed import PublicNote, Told
@@ -25,11 +27,12 @@ INCIDENTS_SINCE: Final = timedelta(days=30)
 _MOST_INCIDENTS: Final = 50
 _MOST_NOTES: Final = 10
 """Of an incident, the newest that are for everybody."""
-_NOTES_READ: Final = 50
-"""Of an incident, for these: some of them may have been taken back."""
 _MOST_SITES: Final = 500
 """Of a group: more than anybody reads. Where it has more, files of sites take turns, so that each has its worst."""
 _INCIDENTS_LAST_S: Final = 20.0
+_BEARABLE_S: Final = 40.0
+"""To read them takes PostgreSQL 20 s at most: two questions."""
+_SOON_S: Final = 1.0
 
 
 class PublicSite(NamedTuple):
@@ -49,33 +52,25 @@ class PublicGroup(NamedTuple):
 
 
 class _Read(NamedTuple):
-    """The incidents of these sites, read at most every 20 s: what cannot be read is not tried sooner.
+    """The incidents of public sites, read at most every 20 s: what cannot be read is not tried sooner.
 
     `at`: of when they are; None where they were never to be had. `is_old`: they could not be read anew when that was
     tried last.
     """
 
     tried_at_s: float
-    sites: frozenset[str]
     incidents: Sequence[Told] = ()
     at: datetime | None = None
     is_old: bool = False
 
-    def is_new(self, names: frozenset[str], now_s: float) -> bool:
-        """Tell whether it need not be read anew, for these sites."""
-        return self.sites == names and now_s - self.tried_at_s < _INCIDENTS_LAST_S
-
-
-_NEVER_READ: Final = _Read(float("-inf"), frozenset())
-
 
 class Public:
-    """The sites of the chosen groups, and what was of them. Thread-safe."""
+    """The sites of the chosen groups, and what was of them. Thread-safe; coroutines are for the event loop's thread."""
 
     def __init__(self, web: Web) -> None:
         self._web = web
-        self._known = _NEVER_READ
-        self._reading = threading.Lock()
+        self._known = _Read(float("-inf"))
+        self._reading: asyncio.Future[None] | None = None
         self._uptimes: Kept[float | None] = Kept()
         self._names: tuple[tuple[int, Sequence[Group]], frozenset[str]] = ((-1, ()), frozenset())
 
@@ -111,10 +106,33 @@ class Public:
         owners = self._web.owners(site.name for site in sites)
         return chosen_in_turns([(owners[site.name], site) for site in sites], _MOST_SITES)
 
+    async def read_incidents(self, snapshot: Snapshot) -> None:
+        """Have incidents read anew where that was tried last 20 s ago, by one for all. No place for pages is held.
+
+        That one waits for it a second. All wait for as long as it takes, where it was tried last 40 s ago.
+        """
+        age_s = clock.monotonic_s() - self._known.tried_at_s
+        if self._reading is None or self._reading.done():
+            if age_s < _INCIDENTS_LAST_S:
+                return
+            self._reading = asyncio.ensure_future(run_in_threadpool(self._read, snapshot))
+        elif age_s < _BEARABLE_S:
+            return
+        reading = self._reading
+        await asyncio.wait([reading], timeout=_SOON_S if age_s < _BEARABLE_S else None)
+        if reading.done():
+            reading.result()
+
     def incidents(self, snapshot: Snapshot) -> Sequence[Told] | None:
-        """Return the incidents of the last 30 days, the newest first; None: they were never to be had."""
-        known = self._read(snapshot)
-        return known.incidents if known.at else None
+        """Return the incidents of the last 30 days that were read, of sites that are public now, the newest first.
+
+        None: they were never to be had. To be called in a thread, as `names`.
+        """
+        known = self._known
+        if known.at is None:
+            return None
+        names = self.names(snapshot)
+        return [incident for incident in known.incidents if incident.site in names]
 
     def old_since(self, groups: Sequence[PublicGroup] = ()) -> datetime | None:
         """Return of when the oldest is that could not be read anew, of what `incidents` gave, and of these groups."""
@@ -133,44 +151,32 @@ class Public:
         found = self._uptimes.of((name, days), snapshot.at, read, is_away=bool(snapshot.problem), evidence=days)
         return found.data if found else None
 
-    def _read(self, snapshot: Snapshot) -> _Read:
-        """Return what there was; what cannot be read now is as it was read before, of sites that are public now."""
-        names = self.names(snapshot)
-        with self._reading:
-            now_s = clock.monotonic_s()
-            if not self._known.is_new(names, now_s):
-                self._known = self._anew(names, now_s)
-            return self._known
-
-    def _anew(self, names: frozenset[str], now_s: float) -> _Read:
-        at = clock.utc_now()
+    def _read(self, snapshot: Snapshot) -> None:
+        now_s, at = clock.monotonic_s(), clock.utc_now()
         try:
-            return _Read(now_s, names, self._incidents_of(sorted(names)), at)
+            self._known = _Read(now_s, self._incidents_of(sorted(self.names(snapshot))), at)
         except SitemonError as exc:
             log.debug("public pages: %s", exc)
-            public = [incident for incident in self._known.incidents if incident.site in names]
-            return _Read(now_s, names, public, self._known.at, is_old=True)
+            self._known = self._known._replace(tried_at_s=now_s, is_old=True)
 
     def _incidents_of(self, names: Sequence[str]) -> list[Told]:
         since = clock.utc_now() - INCIDENTS_SINCE
         with self._web.pool.connection() as conn:
             incidents = read_incidents_in_turns(conn, self._web.owners(names), since, _MOST_INCIDENTS)
-            notes = read_notes(conn, [one.incident_id for one in incidents], _NOTES_READ, published_only=True)
-        return [told(incident, notes) for incident in incidents]
+            published = read_published(conn, [one.incident_id for one in incidents], _MOST_NOTES)
+        return [told(incident, published[incident.incident_id]) for incident in incidents]
 
 
-def told(incident: Incident, notes: Iterable[Note]) -> Told:
-    """Return what everybody may know of an incident: the newest notes that are published, and not who wrote them."""
-    ours = [note for note in notes if note.incident_id == incident.incident_id and note.was_published]
-    published = [PublicNote(note.written_at, note.note) for note in ours if note.is_published]
+def told(incident: Incident, published: Published) -> Told:
+    """Return what everybody may know of an incident, and not who wrote of it."""
     return Told(
         incident.incident_id,
         incident.site,
         incident.started_at,
         incident.ended_at,
         incident.decided_at,
-        tuple(published[-_MOST_NOTES:]),
-        max((note.withdrawn_at for note in ours if note.withdrawn_at), default=None),
+        tuple([PublicNote(written_at, note) for written_at, note in published.notes]),
+        published.withdrawn_at,
     )
 
 

@@ -16,11 +16,14 @@ from sitemon.web.dependencies import Web
 from sitemon.web.made import make, respond
 from sitemon.web.problems import Problem
 from sitemon.web.public import Public, worst_state
+from sitemon.web.shared import Shared
 from sitemon.web.sites import SiteView
 from sitemon.web.snapshot import Snapshot
 from sitemon.web.templating import render
 
 PATHS: Final = frozenset({"/public", "/feed.atom"})
+_FEEDS: Final = 8
+"""One for each name by which it is asked for: any that is said in Host. They take no place, nor room, of pages."""
 _BADGE_UPTIME: Final = timedelta(days=30)
 _EVERYWHERE: Final = "cross-origin"
 """A badge stands on other sites' pages."""
@@ -30,9 +33,11 @@ def routes(web: Web, *, is_all: bool) -> APIRouter:
     """Return `/public`, `/feed.atom` and `/badge/…`; `is_all`: there is nothing else here for anybody to read."""
     router = APIRouter()
     public = Public(web)
+    feeds = Shared(web.guard.client_of, _FEEDS, at_once=1)
 
     @router.get("/public")
     async def page(request: Request) -> Response:
+        await public.read_incidents(await present(web))
         snapshot = await present(web)
         make_it = partial(_page, snapshot)
         return await web.shared.answer(request, snapshot.version, make_it, key="public", is_query_read=False)
@@ -52,11 +57,12 @@ def routes(web: Web, *, is_all: bool) -> APIRouter:
 
     @router.get("/feed.atom")
     async def atom(request: Request) -> Response:
+        await public.read_incidents(await present(web))
         snapshot = await present(web)
         settings = web.guard.settings
         base = settings.public_url or f"{request.url.scheme}://{request.url.netloc}"
         make_it = partial(_feed, public, snapshot, settings.public_title, base)
-        return await web.shared.answer(
+        return await feeds.answer(
             request, snapshot.version, make_it, key=base, is_query_read=False, media_type=feed.MEDIA_TYPE
         )
 

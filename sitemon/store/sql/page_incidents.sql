@@ -120,26 +120,40 @@ FROM (
 ORDER BY alert_id;
 
 -- name: notes_of
--- Of each incident the newest so many, in the order in which they were written.
-SELECT
-    newest.note_id,
-    newest.incident_id,
-    newest.written_at,
-    newest.written_by,
-    newest.note,
-    newest.is_published,
-    newest.withdrawn_at,
-    newest.withdrawn_by,
-    newest.was_published
-FROM unnest(%(incident_ids)s::integer[]) AS asked (incident_id)
-CROSS JOIN LATERAL (
+-- The newest so many, in the order in which they were written.
+SELECT note_id, incident_id, written_at, written_by, note, is_published, withdrawn_at, withdrawn_by, was_published
+FROM (
     SELECT notes.*
     FROM sitemon.notes
-    WHERE notes.incident_id = asked.incident_id AND (was_published OR NOT %(published_only)s)
+    WHERE incident_id = %(incident_id)s
     ORDER BY note_id DESC
     LIMIT %(most)s
 ) AS newest
-ORDER BY newest.note_id;
+ORDER BY note_id;
+
+-- name: published
+-- Of each incident the newest so many notes that are for everybody, however many newer ones were taken back, and when one
+-- was last.
+SELECT
+    asked.incident_id,
+    (
+        SELECT max(withdrawn_at) FROM sitemon.notes WHERE notes.incident_id = asked.incident_id AND was_published
+    ) AS withdrawn_at,
+    shown.written_at,
+    shown.notes
+FROM unnest(%(incident_ids)s::integer[]) AS asked (incident_id)
+CROSS JOIN LATERAL (
+    SELECT
+        coalesce(array_agg(written_at ORDER BY note_id), '{}') AS written_at,
+        coalesce(array_agg(note ORDER BY note_id), '{}') AS notes
+    FROM (
+        SELECT note_id, written_at, note
+        FROM sitemon.notes
+        WHERE notes.incident_id = asked.incident_id AND is_published
+        ORDER BY note_id DESC
+        LIMIT %(most)s
+    ) AS newest
+) AS shown;
 
 -- name: acknowledge
 UPDATE sitemon.incident SET acknowledged_at = now(), acknowledged_by = %(by)s

@@ -9,7 +9,7 @@ from typing import Any, Final
 import httpx
 import pytest
 
-from sitemon.web import incident_pages, public, site_data
+from sitemon.web import feed, incident_pages, public, site_data
 from sitemon.web.api import history, incidents, ledger, sites
 from sitemon.web.client_limit import AT_ONCE
 from tests.integration.api.conftest import TRUSTS_NOBODY
@@ -87,9 +87,25 @@ def test_who_waits_for_it_holds_up_no_program_of_another(
         assert {one.result().status_code for one in asked} == {200}
 
 
-def another() -> httpx.Client:
+def another(address: str = "127.0.0.2") -> httpx.Client:
     """Return another client's browser."""
-    return httpx.Client(transport=httpx.HTTPTransport(local_address="127.0.0.2"), timeout=5)
+    return httpx.Client(transport=httpx.HTTPTransport(local_address=address), timeout=5)
+
+
+@pytest.mark.parametrize(
+    ("module", "name"), [(public, "read_incidents_in_turns"), (feed, "feed_of")], ids=["incidents", "to make it"]
+)
+def test_feeds_by_many_names_take_no_place_of_pages(page: httpx.Client, goes_on: threading.Event) -> None:
+    place = f"{page.base_url}/feed.atom"
+    with ThreadPoolExecutor(4) as readers, another() as second, another("127.0.0.3") as third:
+        asked = [
+            readers.submit(client.get, place, headers={"Host": host}, timeout=30)
+            for client, host in zip((page, page, second, second), "abcd", strict=True)
+        ]
+        assert not wait(asked, timeout=1).done
+        assert third.get(f"{page.base_url}/?q=new").status_code == 200
+        goes_on.set()
+        assert {one.result().status_code for one in asked} == {200}
 
 
 @pytest.mark.parametrize(("module", "name"), [(history, "read_results")], ids=["results"])
