@@ -186,7 +186,7 @@ def test_maintenance_is_declared_listed_and_ended(run: Run, scene: Scene) -> Non
     scene.arrive(*scene.results("uddd"))
     number = str(2**31)
     execute(scene.conn, f"SELECT setval('sitemon.maintenance_number', {number}, false)")
-    status, said = run("maintenance", "start", "shop", "--for", "4h", "--since", "2h", "--by", "anna")
+    status, said = run("maintenance", "start", "shop", "--for", "6h", "--since", "3h", "--by", "anna")
     assert (status, said.partition(", until ")[0]) == (0, f"maintenance {number}: shop")
     scene.arrive()
     assert scene.said[1:] == [("incident.withdrawn", 1, None)]

@@ -59,7 +59,7 @@ def test_a_window_that_was_declared_before_is_told_when_its_time_has_come(scene:
 def test_a_row_that_comes_within_a_window_does_not_end_it(scene: Scene) -> None:
     now = clock.utc_now()
     scene.arrive(*scene.results("u", start=LONG_AGO))
-    declare(scene.conn, Declaration(now - 3 * HOUR, now + HOUR, ["shop"]))
+    declare(scene.conn, Declaration(now - 4 * HOUR, now + HOUR, ["shop"]))
     for result in scene.results("dddu", start=LONG_AGO + 1):
         scene.arrive(result)
     assert [state for state, _, _ in told(scene)] == ["up", "maintenance"]

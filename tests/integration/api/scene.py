@@ -58,7 +58,7 @@ class Scene:
         self.incident_id = self.incident("wiki", this_hour())
 
     def schedule(self, site: str, team: str, **labels: str) -> None:
-        """Let a site be due every two hours, the last time when this one began: the next is far from any test."""
+        """Let a site be due every six hours, the last time when `this_hour` began: the next is far from any test."""
         said_ms = to_ms(this_hour()) - 3_000
         event = Started(
             site=site,
@@ -66,7 +66,7 @@ class Scene:
             token=1,
             sequence=said_ms,
             at_ms=said_ms,
-            interval_ms=7_200_000,
+            interval_ms=21_600_000,
             from_slot_ms=to_ms(this_hour()),
             patience_ms=40_000,
             labels={"team": team} | labels,

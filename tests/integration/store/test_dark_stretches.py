@@ -232,7 +232,7 @@ def test_what_reigns_say_of_time_of_which_no_rows_are_kept_is_not_looked_at(conn
     open_account(conn, at(-48 * 60))
     raw_from = -5 * 60
     execute(conn, "UPDATE sitemon.watermark SET raw_from_at = %s", (at(raw_from),))
-    write_notices(conn, names, [reign(-60, 400), started(0), ended(20)])
+    write_notices(conn, names, [reign(-60, 500), started(0), ended(20)])
     close_account(conn, clock.utc_now())
     before = [(at_ms(raw_from), at_ms(-60))]
     assert rows(conn, DARK) == before
@@ -246,7 +246,7 @@ def test_what_reigns_say_of_time_of_which_no_rows_are_kept_is_not_looked_at(conn
 
 
 def test_what_is_dark_is_kept_as_far_as_rows_are(conn: Connection, write: WriteNotices) -> None:
-    write(reign(120, 400), started(0), ended(150))
+    write(reign(120, 500), started(0), ended(150))
     close_account(conn, clock.utc_now())
     assert rows(conn, DARK) == [(at_ms(9), at_ms(120))]
     execute(conn, "UPDATE sitemon.watermark SET raw_from_at = %s", (at(60),))

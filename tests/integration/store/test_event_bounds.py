@@ -29,7 +29,7 @@ BEYOND_ALL = replace(EVERY_SECOND, at_ms=1, from_slot_ms=2, token=2**63 - 1, seq
 def _account(conn: Connection, names: Names, monkeypatch: pytest.MonkeyPatch) -> None:
     """A site has had a slot a minute for hours, and all of them are derived."""
     open_account(conn, at(-1))
-    write_notices(conn, names, [reign(-60, 400), started(0)])
+    write_notices(conn, names, [reign(-60, 500), started(0)])
     close_account(conn, clock.utc_now())
     monkeypatch.setattr(module, "MOST_CLOSED_SLOTS", MOST)
     monkeypatch.setattr(module, "MOST_CHANGES", MOST_OF_ALL)

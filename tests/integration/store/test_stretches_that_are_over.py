@@ -25,7 +25,7 @@ def _account(conn: Connection, write: WriteNotices) -> None:
     """Patiences of the sites are far apart."""
     open_account(conn, at(-1))
     others = [started(0, 3_600, f"other-{patience_s}", patience_s=patience_s) for patience_s in (40, 600, YEAR_S)]
-    write(reign(-60, 400), *others)
+    write(reign(-60, 500), *others)
 
 
 def edits(patience_s: int) -> list[Started]:
