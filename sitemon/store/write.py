@@ -39,8 +39,13 @@ class Written(NamedTuple):
 
     def plus(self, other: "Written") -> "Written":
         """Return what both changed."""
-        *counts, ahead_s = zip(self, other, strict=True)
-        return Written(*map(sum, counts), max(ahead_s))
+        return Written(
+            self.inserted + other.inserted,
+            self.replaced + other.replaced,
+            self.scheduled + other.scheduled,
+            self.ahead + other.ahead,
+            max(self.ahead_s, other.ahead_s),
+        )
 
 
 class AwayHours(NamedTuple):

@@ -1,6 +1,6 @@
 """A region goes offline, or is online again, while batches take so long that nobody can note it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any
@@ -51,7 +51,7 @@ def later(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Callable[[float], No
 
 
 @pytest.fixture(autouse=True)
-def tries(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[bool]]:
+def tries(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     """Whether they were alone, each time that somebody wanted to be."""
     found: list[bool] = []
     be_alone = Connectivity.be_alone
@@ -93,16 +93,17 @@ def test_nobody_is_told_of_its_sites_and_those_of_others_are_decided(
 def test_what_was_decided_before_is_withdrawn_though_it_is_not_noted(
     scene: Scene, batches: Callable[[], Any], later: Callable[[float], None]
 ) -> None:
-    first, *failed = slots(scene, "uddd")
-    scene.arrive(*first)
-    shop = [slot[:1] for slot in failed]
-    for slot in shop:
+    for slot in slots(scene, "uddd", SITES[:1]):
         scene.arrive(*slot)
+    *well, second, third = slots(scene, "uudd", SITES[1:])
+    record(scene, *well)
     with batches():
-        record(scene, *(slot[1:] for slot in failed))
+        record(scene, second)
+        later(1)
+        record(scene, third)
         later(60)
-        assert told(scene) == [("site.down", "site-0"), ("site.resolved", "site-0")]
-        assert scene.receiver.events[1]["data"]["is_corrected"]
+        assert told(scene) == [("site.down", "site-0"), ("incident.withdrawn", "site-0")]
+        assert rows(scene.conn, NOTED) == [(0, 0)]
 
 
 def test_one_that_is_over_before_it_could_be_noted_is_noted_and_told_as_a_whole(
@@ -163,7 +164,7 @@ def test_after_minutes_its_sites_are_told_as_down_and_corrected_once_it_is_noted
         later(60)
         assert len(told(scene)) == len(SITES)
     later(60)
-    assert sorted(told(scene)[len(SITES) :]) == [OFFLINE, *(("site.resolved", name) for name in SITES)]
+    assert sorted(told(scene)[len(SITES) :]) == [*(("incident.withdrawn", name) for name in SITES), OFFLINE]
     assert scene.incidents == []
 
 

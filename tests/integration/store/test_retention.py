@@ -32,7 +32,8 @@ def test_there_is_a_day_for_every_slot_that_can_be_recorded(conn: Connection, na
     oldest = datetime.combine(DEFAULT_RETENTION.first_raw_day(now), datetime.min.time(), now.tzinfo)
     assert len(partitions(conn, "result")) == 32
     batch = [a_result(slot_at=slot_at) for slot_at in (oldest, now, now + DAY)]
-    assert write_batch(conn, names, batch) == Written(inserted=3, scheduled=3)
+    written = write_batch(conn, names, batch)
+    assert written == Written(inserted=3, scheduled=3, ahead=1, ahead_s=written.ahead_s)
 
 
 def test_maintenance_again_finds_nothing_to_do(conn: Connection) -> None:

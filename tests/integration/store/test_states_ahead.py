@@ -12,8 +12,10 @@ from sitemon.model.result import Kind, Result
 from sitemon.store.connect import Connection
 from sitemon.store.names import Names
 from sitemon.store.rebuild import rebuild
+from sitemon.store.schedule import write_notices
 from sitemon.store.write import write_batch
-from tests.databases import execute, rows
+from tests.databases import close_account, execute, open_account, rows
+from tests.integration.store import events
 from tests.results import MINUTE, a_down, a_missed, a_result, this_hour
 from tests.slots_ahead import DAY_AHEAD, let_come
 
@@ -138,3 +140,13 @@ def test_a_rebuild_makes_states_of_what_has_come_and_finds_what_has_not(conn: Co
     rebuild(conn, this_hour(), lambda _: None)
     assert (states(conn), sorted(rows(conn, NOTED))) == (found[0], sorted(found[1]))
     assert found[0] == [("down", at(1), at(1), at(1))]
+
+
+def test_where_nothing_that_has_come_is_left_of_a_site_it_has_no_state(conn: Connection, names: Names) -> None:
+    open_account(conn, events.at(-1))
+    write_notices(conn, names, [events.reign(-60, 500), events.started(0, said=-0.6)])
+    close_account(conn, events.at(3))
+    write_batch(conn, names, [ahead()])
+    assert [row[0] for row in states(conn)] != []
+    write_notices(conn, names, [events.ended(0)])
+    assert states(conn) == []

@@ -91,8 +91,10 @@ def test_it_rests_for_longer_and_is_one_of_all_once_it_goes_well(failing: Failin
 
 @pytest.mark.parametrize("exc", [CanceledError("too slow"), LockTimeoutError("another one has it")])
 def test_what_takes_or_waits_too_long_is_of_the_part_that_does(failing: Failing[int], exc: SitemonError) -> None:
-    with failing.trying(1):
+    def work(_: Sequence[int]) -> None:
         raise exc
+
+    failing.each([1], work)
     assert failing.is_resting(1)
 
 
