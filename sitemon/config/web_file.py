@@ -24,6 +24,10 @@ class Group(NamedTuple):
     title: str
     match: Mapping[str, str]
 
+    def takes(self, labels: Mapping[str, str]) -> bool:
+        """Tell whether a site with these labels is one of them."""
+        return self.match.items() <= labels.items()
+
 
 def token_name(value: object) -> str:
     """Read the name of who signs in by a token: it stands in the log and beside what was done."""

@@ -80,7 +80,7 @@ class Public:
 
     def shows(self, site: SiteView) -> bool:
         """Tell whether everybody may see a site."""
-        return any(group.match.items() <= site.labels.items() for group in self._groups)
+        return any(group.takes(site.labels) for group in self._groups)
 
     def names(self, snapshot: Snapshot) -> frozenset[str]:
         """Return which sites everybody may see. To be called in a thread: all sites are looked at."""
@@ -181,8 +181,8 @@ def told(incident: Incident, published: Published) -> Told:
 
 
 def sites_of(group: Group, sites: Iterable[SiteView]) -> list[SiteView]:
-    """Return the sites of a group: those that have all of its labels."""
-    return [site for site in sites if group.match.items() <= site.labels.items()]
+    """Return the sites of a group."""
+    return [site for site in sites if group.takes(site.labels)]
 
 
 def worst_state(groups: Sequence[PublicGroup]) -> str | None:
