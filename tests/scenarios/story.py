@@ -33,6 +33,8 @@ from tests.scenarios.table import Line, lines_of, moment_of, moment_words, resul
 
 Fields = Mapping[str, object]
 
+DAY = timedelta(days=1)
+
 
 class Story:
     """Sites, an alerter, and the receiver of all that it sends: on `hook` and `boss`, webhooks, and to `ops`, people.
@@ -45,7 +47,7 @@ class Story:
         self.receiver = receiver
         self.folder = folder
         self.at = timedelta()
-        self.begins_at = this_hour()
+        self.begins_at = this_hour() - 2 * DAY
         self._names = Names()
         self._is_alone = False
         receiver.clock = lambda: moment_words(self.at)
@@ -53,7 +55,7 @@ class Story:
         self.routes({"channels": ["hook"]})
 
     def begins(self, moment: datetime) -> None:
-        """Let the story begin at another moment than this hour."""
+        """Let the story begin at another moment than two days ago, and end before now: what lies ahead waits."""
         self.begins_at = moment
         make_partitions(self.conn, moment, DEFAULT_RETENTION)
 

@@ -21,12 +21,12 @@ AFTER_IT = """
     ("day", "start", "comes", "expected"),
     [
         pytest.param(
-            "2027-03-28", "02:30", f"00:30  shop  {12 * 'd'}u", "", id="forward within: it ends at 05:30 there"
+            "2026-03-29", "02:30", f"00:30  shop  {12 * 'd'}u", "", id="forward within: it ends at 05:30 there"
         ),
-        pytest.param("2027-03-28", "02:30", f"00:30  shop  {18 * 'd'}u", AFTER_IT, id="forward, and down after it"),
-        pytest.param("2027-03-28", "03:30", f"01:30  shop  {12 * 'd'}u", "", id="a beginning that does not exist"),
+        pytest.param("2026-03-29", "02:30", f"00:30  shop  {18 * 'd'}u", AFTER_IT, id="forward, and down after it"),
+        pytest.param("2026-03-29", "03:30", f"01:30  shop  {12 * 'd'}u", "", id="a beginning that does not exist"),
         pytest.param(
-            "2027-03-28",
+            "2026-03-29",
             "03:30",
             f"00:30  shop  {6 * 'd'}u",
             """
