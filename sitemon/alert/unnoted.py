@@ -100,4 +100,5 @@ def _is_any_left(one: Left, last: Outage | None) -> bool:
     """Tell whether something is left to be noted where `last` is the last outage that is."""
     if one.gone:
         return last is None or (last.until_at is not None and last.until_at <= one.from_at)
-    return one.back is not None and last is not None and last.until_at is None
+    # What another alerter noted since then is not over by that.
+    return one.back is not None and last is not None and last.until_at is None and last.from_at == one.from_at

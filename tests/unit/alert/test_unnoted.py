@@ -1,0 +1,20 @@
+"""What is left to be noted of a region's outages."""
+
+from datetime import UTC, datetime, timedelta
+
+from sitemon.alert.unnoted import Unnoted
+from sitemon.incident.connectivity import Outage, Turn
+
+MINUTE = timedelta(minutes=1)
+AT = datetime(2026, 12, 1, 12, 0, tzinfo=UTC)
+
+
+def test_that_a_region_was_back_ends_no_outage_that_another_alerter_noted_later() -> None:
+    unnoted = Unnoted()
+    unnoted.offline("eu", Turn(AT, 5, 6))
+    unnoted.left_of("eu", Outage("eu", AT, None))
+    unnoted.online("eu", AT, Turn(AT + MINUTE, 5, 6))
+    assert unnoted.left_of("eu", Outage("eu", AT, None)) == Outage("eu", AT, AT + MINUTE)
+    later = Outage("eu", AT + 5 * MINUTE, None)
+    assert unnoted.left_of("eu", later) == later
+    assert list(unnoted) == []
