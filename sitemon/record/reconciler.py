@@ -217,10 +217,7 @@ class Reconciler:
         return True
 
     def _look(self, follower: Followed, horizon: Horizon) -> None:
-        """Let count what lay ahead and has come, and close the account as far as all is recorded."""
-        until_s = clock.monotonic_s() + _BESIDE_S
-        while not self._stop.is_set() and clock.monotonic_s() < until_s and self._database.do(take_what_came):
-            pass
+        """Close the account as far as all is recorded, and let count what lay ahead and has come."""
         self._pass_what_is_no_message(follower)
         if horizon.wants_ends:
             self._aim(follower, horizon)
@@ -242,6 +239,9 @@ class Reconciler:
             living = horizon.publishers
             if not self._database.do(lambda conn: forget_publishers(conn, living)):
                 self._forget_publishers_at_s = clock.monotonic_s() + _FORGET_PUBLISHERS_EVERY_S
+        until_s = clock.monotonic_s() + _BESIDE_S
+        while not self._stop.is_set() and clock.monotonic_s() < until_s and self._database.do(take_what_came):
+            pass
 
     def _say_whether_crowded(self, horizon: Horizon) -> None:
         if horizon.is_crowded and not self._was_crowded:

@@ -17,7 +17,16 @@ from sitemon.store.errors import translated
 from sitemon.store.names import WatchId, columns_of
 from sitemon.store.queries import load_queries
 from sitemon.store.rows import rows_of
-from sitemon.store.write import ASKED_BETWEEN, AwayHours, begin_batch, count_away, lock_away, merge, settle_states
+from sitemon.store.write import (
+    ASKED_BETWEEN,
+    AwayHours,
+    Unsettled,
+    begin_batch,
+    count_away,
+    lock_away,
+    merge,
+    settle_states,
+)
 
 _sql: Final = load_queries("account.sql")
 
@@ -242,7 +251,7 @@ def _delete_derived(
 ) -> Sequence[Sequence[int] | None]:
     """Delete derived rows before a moment, given by site, region and slot; return what is to be settled."""
     if not wrong:
-        return [], [], []
+        return [], []
     site_ids, region_ids, slots_ms = zip(*wrong, strict=True)
     cursor.execute(
         _sql["delete_derived"],
@@ -258,10 +267,10 @@ def _delete_derived(
 
 
 def _settle(cursor: Cursor, unsettled: Sequence[Sequence[int] | None]) -> None:
-    """Settle states of sites whose rows were changed here: which sites, in which regions, from which slots on."""
-    site_ids, region_ids, first_slots_at = unsettled
+    """Settle states of sites whose derived rows were changed here: which sites, in which regions."""
+    site_ids, region_ids = unsettled
     cursor.execute(_sql["lock_states"], {"site_ids": site_ids, "region_ids": region_ids})
-    settle_states(cursor, site_ids, region_ids, first_slots_at)
+    settle_states(cursor, Unsettled(site_ids, region_ids))
 
 
 def _ways_to_look(cursor: Cursor, closing: Span) -> tuple[str, list[Patiences]]:

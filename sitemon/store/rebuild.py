@@ -13,12 +13,12 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, in psy
 
 from sitemon.model.errors import FatalError
 from sitemon.store.connect import Connection
-from sitemon.store.errors import translated
+from sitemon.store.errors import CanceledError, translated
 from sitemon.store.maintain import alone, count_hours, make_recent_due, sum_days, watermarks
 from sitemon.store.queries import load_queries
 from sitemon.store.rows import rows_of
 from sitemon.store.slots_ahead import note_next
-from sitemon.store.write import AwayHours, begin_batch, count_away, lock_states, settle_states
+from sitemon.store.write import AwayHours, Unsettled, begin_batch, count_away, lock_states, settle_states
 
 _sql: Final = load_queries("rebuild.sql")
 
@@ -26,6 +26,8 @@ _HOUR: Final = timedelta(hours=1)
 _DAY: Final = timedelta(days=1)
 _AT_ONCE: Final = 200
 """So many sites in a region. With a check a minute and nothing amiss, each has 43,200 rows to look at."""
+_FEWER: Final = 10
+"""A statement has a minute: where that is too short for so many, they are fewer from then on, down to one."""
 
 
 class Rebuilt(NamedTuple):
@@ -100,19 +102,29 @@ def _forget_days(cursor: Cursor, from_day: date, until_day: date | str) -> None:
 
 def _rebuild_sites(conn: Connection) -> int:
     """Make the states of all sites anew, and what they missed without a row; return how many states there are."""
-    states, after = 0, (0, 0)
-    while places := _next_places(conn, after):
-        columns = dict(zip(("site_ids", "region_ids"), map(list, zip(*places, strict=True)), strict=True))
-        with alone(conn) as (cursor, _):
-            cursor.execute(_sql["away_hours_of_places"], columns)
-            count_away(cursor, [AwayHours(*hours) for hours in cursor.fetchall()])
-        states += _settle(conn, columns)
-        after = places[-1]
+    states, after, most = 0, (0, 0), _AT_ONCE
+    while places := _next_places(conn, after, most):
+        try:
+            states += _rebuild_places(conn, places)
+        except CanceledError:
+            if most == 1:
+                raise
+            most = max(1, most // _FEWER)
+        else:
+            after = places[-1]
     return states
 
 
-def _next_places(conn: Connection, after: tuple[int, int]) -> list[tuple[int, int]]:
-    return rows_of(conn, _sql["next_places"], site_id=after[0], region_id=after[1], most=_AT_ONCE)
+def _next_places(conn: Connection, after: tuple[int, int], most: int) -> list[tuple[int, int]]:
+    return rows_of(conn, _sql["next_places"], site_id=after[0], region_id=after[1], most=most)
+
+
+def _rebuild_places(conn: Connection, places: Sequence[tuple[int, int]]) -> int:
+    columns = dict(zip(("site_ids", "region_ids"), map(list, zip(*places, strict=True)), strict=True))
+    with alone(conn) as (cursor, _):
+        cursor.execute(_sql["away_hours_of_places"], columns)
+        count_away(cursor, [AwayHours(*hours) for hours in cursor.fetchall()])
+    return _settle(conn, columns)
 
 
 def _settle(conn: Connection, columns: Mapping[str, Sequence[int]]) -> int:
@@ -122,8 +134,9 @@ def _settle(conn: Connection, columns: Mapping[str, Sequence[int]]) -> int:
         places = lock_states(cursor, columns)
         note_next(cursor, columns)
         if places:
-            sites, regions = map(list, zip(*places, strict=True))
-            settle_states(cursor, sites, regions, ["-infinity"] * len(places))
+            site_ids, region_ids = map(list, zip(*places, strict=True))
+            cursor.execute(_sql["find_seen"], {"site_ids": site_ids, "region_ids": region_ids})
+            settle_states(cursor, Unsettled(site_ids, region_ids))
         return len(places)
 
 

@@ -13,7 +13,7 @@ from sitemon.store.connect import Connection
 from sitemon.store.errors import translated
 from sitemon.store.notify import notify
 from sitemon.store.queries import load_queries
-from sitemon.store.write import begin_batch, lock_states, settle_states
+from sitemon.store.write import Unsettled, begin_batch, lock_states, settle_states
 
 _sql: Final = load_queries("slots_ahead.sql")
 
@@ -45,8 +45,8 @@ def _take(cursor: Cursor, places: Mapping[str, Sequence[int]]) -> None:
     lock_states(cursor, places)
     cursor.execute(_sql["lock"], places)
     cursor.execute(_sql["take"], places)
-    ((site_ids, region_ids, slots_at, until_at, is_marked),) = cursor.fetchall()
-    settle_states(cursor, site_ids, region_ids, slots_at, up_at=until_at, degraded_at=until_at, down_at=until_at)
+    ((is_marked, *unsettled),) = cursor.fetchall()
+    settle_states(cursor, Unsettled(*unsettled))
     note_next(cursor, places)
     if is_marked:
         notify(cursor)

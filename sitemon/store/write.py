@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Final, NamedTuple
 
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, in psycopg2's spelling
@@ -46,6 +47,20 @@ class Written(NamedTuple):
             self.ahead + other.ahead,
             max(self.ahead_s, other.ahead_s),
         )
+
+
+class Unsettled(NamedTuple):
+    """Sites in regions of which more than the next result changed, and what of them was seen: in which slots what.
+
+    All else that changed was ``missed``.
+    """
+
+    site_ids: Sequence[int] | None
+    region_ids: Sequence[int] | None
+    seen_site_ids: Sequence[int] | None = None
+    seen_region_ids: Sequence[int] | None = None
+    seen_slots_at: Sequence[datetime] | None = None
+    seen_outcomes: Sequence[str] | None = None
 
 
 class AwayHours(NamedTuple):
@@ -118,14 +133,12 @@ def begin_batch(cursor: Cursor) -> None:
 def merge(cursor: Cursor) -> Written:
     """Take what is in ``incoming`` into results, states and rollups."""
     cursor.execute(_sql["merge_results"])
-    ((*counts, is_marked, site_ids, region_ids, first_slots_at, up_at, degraded_at, down_at, away_hours),) = (
-        cursor.fetchall()
-    )
+    ((inserted, replaced, scheduled, ahead, ahead_s, is_marked, away_hours, *unsettled),) = cursor.fetchall()
     if is_marked:
         notify(cursor)
-    settle_states(cursor, site_ids, region_ids, first_slots_at, up_at=up_at, degraded_at=degraded_at, down_at=down_at)
+    settle_states(cursor, Unsettled(*unsettled))
     count_away(cursor, [AwayHours(site, region, hour, hour + 1) for site, region, hour in away_hours or ()])
-    return Written(*counts)
+    return Written(inserted, replaced, scheduled, ahead, ahead_s)
 
 
 def lock_states(cursor: Cursor, places: Mapping[str, Sequence[int]]) -> list[tuple[int, int]]:
@@ -135,25 +148,13 @@ def lock_states(cursor: Cursor, places: Mapping[str, Sequence[int]]) -> list[tup
     return cursor.fetchall()
 
 
-def settle_states(
-    cursor: Cursor,
-    site_ids: Sequence[int] | None,
-    region_ids: object,
-    first_slots_at: object,
-    *,
-    up_at: object = None,
-    degraded_at: object = None,
-    down_at: object = None,
-) -> None:
-    """Find the states of these sites in these regions in the rows, which changed from these slots on.
+def settle_states(cursor: Cursor, unsettled: Unsettled) -> None:
+    """Find the states of these sites in these regions anew.
 
-    What changed was ``missed``, but for what was seen up to other slots; from ``-infinity`` on, anything.
     The transaction holds their locks since before this: else what others write of them meanwhile would not be seen.
     """
-    if site_ids:
-        seen = {"up_at": up_at, "degraded_at": degraded_at, "down_at": down_at}
-        unsettled = {"site_ids": site_ids, "region_ids": region_ids, "first_slots_at": first_slots_at}
-        cursor.execute(_sql["settle_states"], unsettled | seen)
+    if unsettled.site_ids:
+        cursor.execute(_sql["settle_states"], unsettled._asdict())
 
 
 def count_away(cursor: Cursor, hours: Sequence[AwayHours]) -> None:

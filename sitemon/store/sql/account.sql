@@ -262,7 +262,7 @@ ORDER BY 1, 2, 3;
 
 -- name: delete_derived
 -- Delete derived rows of these slots, which are first_ms <= slot < until_ms, and take them out of hours and days that are
--- rolled up. Returns one row: whose states have to be settled, from which slot on.
+-- rolled up. Returns one row: whose states have to be settled.
 WITH gone AS (
     DELETE FROM sitemon.result
     USING unnest(%(site_ids)s::integer[], %(region_ids)s::integer[], %(slots_ms)s::bigint[]) AS given (
@@ -314,7 +314,7 @@ WITH gone AS (
     INSERT INTO sitemon.undecided (site_id, from_at)
     SELECT site_id, min(first_slot_at) FROM unsettled GROUP BY site_id
 )
-SELECT array_agg(site_id), array_agg(region_id), array_agg(first_slot_at) FROM unsettled;
+SELECT array_agg(site_id), array_agg(region_id) FROM unsettled;
 
 -- name: lock_states
 SELECT
@@ -325,6 +325,7 @@ FOR UPDATE;
 
 -- name: forget_empty
 -- States, hours and days of sites that have no row for them any more; a row of a slot that lies ahead is none of a state.
+-- By the time of day: a batch that began after this transaction may have made a state.
 DELETE FROM sitemon.current_state AS state
 WHERE (site_id, region_id) IN (SELECT * FROM unnest(%(site_ids)s::integer[], %(region_ids)s::integer[]))
     AND slot_at >= (SELECT raw_from_at FROM sitemon.watermark)
@@ -334,7 +335,7 @@ WHERE (site_id, region_id) IN (SELECT * FROM unnest(%(site_ids)s::integer[], %(r
         WHERE result.site_id = state.site_id
             AND result.region_id = state.region_id
             AND result.kind NOT IN ('adhoc', 'confirm')
-            AND result.slot_at <= now() + '1 minute'::interval
+            AND result.slot_at <= (SELECT clock_timestamp()) + '1 minute'::interval
     );
 DELETE FROM sitemon.count_hour AS hour
 USING unnest(%(site_ids)s::integer[], %(region_ids)s::integer[], %(since_ms)s::bigint[]) AS given (
@@ -375,11 +376,11 @@ WITH covered AS MATERIALIZED (
     WHERE (result.site_id, result.region_id, result.slot_at, result.kind)
             = (wrong.site_id, wrong.region_id, wrong.slot_at, wrong.kind)
         AND result.is_derived
-    RETURNING result.site_id, result.region_id, result.slot_at
+    RETURNING result.site_id, result.region_id
 ), unsettled AS (
-    SELECT site_id, region_id, min(slot_at) AS first_slot_at FROM corrected GROUP BY 1, 2 ORDER BY 1, 2
+    SELECT DISTINCT site_id, region_id FROM corrected ORDER BY 1, 2
 )
-SELECT count(*) > 0, array_agg(site_id), array_agg(region_id), array_agg(first_slot_at) FROM unsettled;
+SELECT count(*) > 0, array_agg(site_id), array_agg(region_id) FROM unsettled;
 
 -- name: writers
 -- The transactions that write results now; see lock_shared.

@@ -74,3 +74,73 @@ WHERE (state.site_id, state.region_id) = (given.site_id, given.region_id)
             AND result.kind NOT IN ('adhoc', 'confirm')
             AND result.slot_at <= now() + '1 minute'::interval
     );
+
+-- name: find_seen
+-- What was seen last of sites, since when it is so, and what was before that, all by their rows: settle_states finds the
+-- rest. Of a state that began before the rows that are kept, the beginning stays; of which none is kept, all.
+UPDATE sitemon.current_state AS state SET
+    slot_at = '-infinity',
+    seen_slot_at = found.slot_at,
+    seen_since_at = found.since_at,
+    seen_outcome = found.outcome,
+    other_slot_at = found.other_slot_at
+FROM (
+    SELECT
+        site_id,
+        region_id,
+        seen.slot_at,
+        seen.outcome,
+        other.slot_at AS other_slot_at,
+        CASE
+            WHEN other.slot_at IS NULL AND seen.outcome = seen_outcome AND seen_since_at < raw_from_at THEN seen_since_at
+            ELSE first.slot_at
+        END AS since_at
+    FROM unnest(%(site_ids)s::integer[], %(region_ids)s::integer[]) AS given (site_id, region_id)
+    JOIN sitemon.current_state AS before USING (site_id, region_id)
+    CROSS JOIN sitemon.watermark
+    CROSS JOIN LATERAL (
+        SELECT
+        FROM sitemon.result
+        WHERE result.site_id = before.site_id
+            AND result.region_id = before.region_id
+            AND result.kind NOT IN ('adhoc', 'confirm')
+            AND result.slot_at <= now() + '1 minute'::interval
+        LIMIT 1
+    ) AS kept
+    LEFT JOIN LATERAL (
+        SELECT slot_at, kind, outcome
+        FROM sitemon.result
+        WHERE result.site_id = before.site_id
+            AND result.region_id = before.region_id
+            AND result.kind NOT IN ('adhoc', 'confirm')
+            AND result.outcome <> 'missed'
+            AND result.slot_at <= now() + '1 minute'::interval
+        ORDER BY result.slot_at DESC, result.kind DESC
+        LIMIT 1
+    ) AS seen ON true
+    LEFT JOIN LATERAL (
+        SELECT slot_at, kind
+        FROM sitemon.result
+        WHERE result.site_id = before.site_id
+            AND result.region_id = before.region_id
+            AND result.kind NOT IN ('adhoc', 'confirm')
+            AND result.outcome NOT IN ('missed', seen.outcome)
+            AND result.slot_at <= seen.slot_at
+        ORDER BY result.slot_at DESC, result.kind DESC
+        LIMIT 1
+    ) AS other ON true
+    LEFT JOIN LATERAL (
+        SELECT slot_at
+        FROM sitemon.result
+        WHERE result.site_id = before.site_id
+            AND result.region_id = before.region_id
+            AND result.kind NOT IN ('adhoc', 'confirm')
+            AND result.outcome <> 'missed'
+            AND result.slot_at >= coalesce(other.slot_at, '-infinity')
+            AND result.slot_at <= seen.slot_at
+            AND (other.slot_at IS NULL OR (result.slot_at, result.kind) > (other.slot_at, other.kind))
+        ORDER BY result.slot_at, result.kind
+        LIMIT 1
+    ) AS first ON true
+) AS found
+WHERE (state.site_id, state.region_id) = (found.site_id, found.region_id);

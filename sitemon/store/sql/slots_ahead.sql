@@ -16,8 +16,8 @@ FOR UPDATE OF slot_ahead;
 
 -- name: take
 -- Take from those that wait what has come, unless another recorder did so. As merge_results does, let a site be decided on
--- of which anything came but the next good rows while it is at rest. Returns one row: the sites whose states have to be
--- settled, from which slot on, up to which; whether an alerter has something to decide.
+-- of which anything came but the next good rows while it is at rest. Returns one row: whether an alerter has something to
+-- decide; the sites whose states have to be settled, and what of them was seen in which slots.
 WITH come AS (
     DELETE FROM sitemon.slot_ahead AS noted
     USING unnest(%(site_ids)s::integer[], %(region_ids)s::integer[]) AS given (site_id, region_id)
@@ -45,14 +45,24 @@ WITH come AS (
     GROUP BY site_id
     ORDER BY site_id
     RETURNING site_id
+), seen AS MATERIALIZED (
+    SELECT come.site_id, come.region_id, result.slot_at, result.outcome
+    FROM come
+    JOIN sitemon.result
+        ON result.site_id = come.site_id
+        AND result.region_id = come.region_id
+        AND result.slot_at >= come.slot_at
+        AND result.slot_at <= come.until_at
+    WHERE result.kind NOT IN ('adhoc', 'confirm') AND result.outcome <> 'missed'
 )
 SELECT
-    array_agg(site_id),
-    array_agg(region_id),
-    array_agg(slot_at),
-    array_agg(until_at),
-    (SELECT count(*) > 0 FROM marked)
-FROM come;
+    (SELECT count(*) > 0 FROM marked) AS is_marked,
+    (SELECT array_agg(site_id) FROM come) AS site_ids,
+    (SELECT array_agg(region_id) FROM come) AS region_ids,
+    (SELECT array_agg(site_id) FROM seen) AS seen_site_ids,
+    (SELECT array_agg(region_id) FROM seen) AS seen_region_ids,
+    (SELECT array_agg(slot_at) FROM seen) AS seen_slots_at,
+    (SELECT array_agg(outcome::text) FROM seen) AS seen_outcomes;
 
 -- name: note_next
 -- Of these sites in regions the next slot that lies ahead, where there is a result of one.

@@ -52,10 +52,10 @@ SELECT pg_advisory_xact_lock(hashtextextended('sitemon.away', 0));
 -- name: merge_results
 -- Insert what is new; let a real result replace a missed one, and any result a derived one. Move the states of sites
 -- whose results are simply the next ones, all of one outcome, and the hours and days that were rolled up already.
--- Returns one row: how many were inserted, replaced, and are of scheduled slots; whether an alerter has something to
--- decide; the sites whose state has to be settled, from which slot on, and up to which slot of each outcome that was seen;
--- the hours of sites in regions with a changed result in an away stretch; how many are of slots that lie ahead, and by how
--- many seconds at most. Those are rows, and else say nothing until their slots have come: where something waits is noted.
+-- Returns one row: how many were inserted, replaced, and are of scheduled slots; how many are of slots that lie ahead, and by
+-- how many seconds at most; whether an alerter has something to decide; the hours of sites in regions with a changed result
+-- in an away stretch; the sites whose state has to be settled, and what of them was seen in which slots. Of slots that lie
+-- ahead there are rows, which else say nothing until their slots have come: where something waits is noted.
 WITH changed AS (
     INSERT INTO sitemon.result (
         slot_at, checked_at, cert_expires_at, site_id, region_id, target_id, kind, outcome, body_bytes,
@@ -111,9 +111,6 @@ WITH changed AS (
         count(*) OVER site AS changes,
         row_number() OVER site AS place,
         first_value(slot_at) OVER site AS first_slot_at,
-        max(slot_at) FILTER (WHERE outcome = 'up') OVER site AS up_at,
-        max(slot_at) FILTER (WHERE outcome = 'degraded') OVER site AS degraded_at,
-        max(slot_at) FILTER (WHERE outcome = 'down') OVER site AS down_at,
         max(revision) OVER site = 0 AND min(outcome) OVER site = max(outcome) OVER site AS is_simple
     FROM changed
     WHERE kind NOT IN ('adhoc', 'confirm') AND slot_at <= now() + '1 minute'::interval
@@ -161,15 +158,24 @@ WITH changed AS (
             WHEN excluded.seen_outcome IS NULL OR excluded.seen_outcome = state.seen_outcome THEN state.seen_since_at
             ELSE excluded.seen_since_at
         END,
-        seen_outcome = coalesce(excluded.seen_outcome, state.seen_outcome)
+        seen_outcome = coalesce(excluded.seen_outcome, state.seen_outcome),
+        other_slot_at = CASE
+            WHEN excluded.seen_outcome IS NULL OR excluded.seen_outcome = state.seen_outcome THEN state.other_slot_at
+            ELSE state.seen_slot_at
+        END
     WHERE excluded.since_at > state.slot_at AND excluded.slot_at > '-infinity'
     RETURNING site_id, region_id, since_at
 ), unsettled AS (
-    SELECT site_id, region_id, first_slot_at, up_at, degraded_at, down_at
+    SELECT site_id, region_id
     FROM newest
     LEFT JOIN moved USING (site_id, region_id)
     WHERE NOT is_simple OR moved.site_id IS NULL
     ORDER BY site_id, region_id
+), seen AS MATERIALIZED (
+    SELECT site_id, region_id, slot_at, outcome
+    FROM counting
+    JOIN unsettled USING (site_id, region_id)
+    WHERE outcome <> 'missed'
 ), marked AS (
     -- What an incident may follow from: all but the next good rows of a site that is at rest. Where an alerter is deciding
     -- on its first failure at this moment, incident_state has no row of it yet: then its state begins with this batch.
@@ -300,12 +306,6 @@ SELECT
     (SELECT count(*) FROM ahead) AS ahead,
     (SELECT coalesce(extract(epoch FROM max(slot_at) - now()), 0)::double precision FROM ahead) AS ahead_s,
     (SELECT count(*) > 0 FROM marked) AS is_marked,
-    (SELECT array_agg(site_id) FROM unsettled) AS site_ids,
-    (SELECT array_agg(region_id) FROM unsettled) AS region_ids,
-    (SELECT array_agg(first_slot_at) FROM unsettled) AS first_slots_at,
-    (SELECT array_agg(up_at) FROM unsettled) AS up_at,
-    (SELECT array_agg(degraded_at) FROM unsettled) AS degraded_at,
-    (SELECT array_agg(down_at) FROM unsettled) AS down_at,
     (
         -- Slots that are not closed yet are counted when they are.
         SELECT array_agg(DISTINCT ARRAY[changed.site_id, changed.region_id, sitemon.to_ms(changed.slot_at) / 3600000])
@@ -317,7 +317,13 @@ SELECT
                 FROM away
                 WHERE away.region_id = changed.region_id AND away.slots_ms @> sitemon.to_ms(changed.slot_at)
             )
-    ) AS away_hours;
+    ) AS away_hours,
+    (SELECT array_agg(site_id) FROM unsettled) AS site_ids,
+    (SELECT array_agg(region_id) FROM unsettled) AS region_ids,
+    (SELECT array_agg(site_id) FROM seen) AS seen_site_ids,
+    (SELECT array_agg(region_id) FROM seen) AS seen_region_ids,
+    (SELECT array_agg(slot_at) FROM seen) AS seen_slots_at,
+    (SELECT array_agg(outcome::text) FROM seen) AS seen_outcomes;
 
 -- name: make_states
 -- Of sites in regions that have results and no state: one to be settled, as merge_results makes it.
@@ -348,135 +354,135 @@ ORDER BY site_id, region_id
 FOR UPDATE OF current_state;
 
 -- name: settle_states
--- Find newest result, newest one that is not `missed`, and the beginnings of their outcomes in the rows, for sites where
--- more than the next result changed. Rows before the first change are as they were: where a state began before it, only
--- later rows are looked at. Since a state began only its outcome was seen, but for what changed: so nothing else is looked
--- for after both. Of what changed from '-infinity' on nothing is known. Slots after `until_at` lie ahead; what a transaction
--- counted that began after this one does not.
-WITH settled AS (
+-- Find newest result, newest one that is not `missed`, and the beginnings of their outcomes, for sites where more than the
+-- next result changed: what was seen in which slots is given. Before `other_slot_at` it does not matter. Since then nothing
+-- but what the state has seen from `seen_since_at` on was seen, and what is given: so all rows that are looked at are named
+-- by their slots, but for those of a state in the midst of which something else was seen, up to where it goes on.
+WITH seen_anew AS MATERIALIZED (
+    SELECT site_id, region_id, slot_at, outcome
+    FROM unnest(
+        %(seen_site_ids)s::integer[],
+        %(seen_region_ids)s::integer[],
+        %(seen_slots_at)s::timestamptz[],
+        %(seen_outcomes)s::sitemon.outcome[]
+    ) AS given (site_id, region_id, slot_at, outcome)
+), last_seen_anew AS (
+    SELECT site_id, region_id, max(slot_at) AS slot_at FROM seen_anew GROUP BY site_id, region_id
+), seen AS MATERIALIZED (
     SELECT
-        newest.*,
-        seen.slot_at AS seen_slot_at,
-        seen.outcome AS seen_outcome,
-        CASE
-            WHEN seen.outcome IS NULL THEN NULL
-            WHEN other.slot_at IS NULL
-                AND seen.outcome = state.seen_outcome
-                -- Rows of before are as they were, or no longer kept.
-                AND (
-                    change.floor_at > '-infinity'
-                    OR state.seen_since_at < (SELECT raw_from_at FROM sitemon.watermark)
-                )
-                THEN state.seen_since_at
-            ELSE first.slot_at
-        END AS seen_since_at,
-        unseen.slot_at AS unseen_since_at
-    FROM (
-        SELECT
-            site_id,
-            region_id,
-            CASE WHEN first_slot_at > seen_since_at THEN first_slot_at ELSE '-infinity' END AS floor_at,
-            until_at,
-            CASE WHEN first_slot_at = '-infinity' OR seen_slot_at IS NULL THEN until_at END AS unknown_at,
-            up_at,
-            degraded_at,
-            down_at
-        FROM unnest(
-            %(site_ids)s::integer[],
-            %(region_ids)s::integer[],
-            %(first_slots_at)s::timestamptz[],
-            %(up_at)s::timestamptz[],
-            %(degraded_at)s::timestamptz[],
-            %(down_at)s::timestamptz[]
-        ) AS given (site_id, region_id, first_slot_at, up_at, degraded_at, down_at)
-        JOIN sitemon.current_state USING (site_id, region_id)
-        CROSS JOIN LATERAL (
-            SELECT greatest(
-                CASE WHEN first_slot_at > '-infinity' THEN slot_at END, now() + '1 minute'::interval
-            ) AS until_at
-        ) AS counted
-    ) AS change
+        site_id,
+        region_id,
+        seen.slot_at,
+        seen.kind,
+        seen.outcome,
+        seen.outcome = state.seen_outcome AS goes_on,
+        state.slot_at AS until_at,
+        state.seen_slot_at AS before_slot_at,
+        state.seen_since_at AS before_since_at,
+        state.other_slot_at AS before_other_at
+    FROM unnest(%(site_ids)s::integer[], %(region_ids)s::integer[]) AS given (site_id, region_id)
     JOIN sitemon.current_state AS state USING (site_id, region_id)
-    CROSS JOIN LATERAL (
-        SELECT slot_at, checked_at, site_id, region_id, target_id, kind, outcome, latency_s, reason_id, http_code
-        FROM sitemon.result
-        WHERE result.site_id = change.site_id
-            AND result.region_id = change.region_id
-            AND result.kind NOT IN ('adhoc', 'confirm')
-            AND result.slot_at <= change.until_at
-        ORDER BY result.slot_at DESC, result.kind DESC
-        LIMIT 1
-    ) AS newest
+    LEFT JOIN last_seen_anew USING (site_id, region_id)
     LEFT JOIN LATERAL (
-        SELECT slot_at, kind, outcome
+        SELECT result.slot_at, result.kind, result.outcome
         FROM sitemon.result
-        WHERE result.site_id = change.site_id
-            AND result.region_id = change.region_id
+        WHERE result.site_id = state.site_id
+            AND result.region_id = state.region_id
             AND result.kind NOT IN ('adhoc', 'confirm')
             AND result.outcome <> 'missed'
-            AND result.slot_at <= coalesce(unknown_at, greatest(state.seen_slot_at, up_at, degraded_at, down_at))
+            AND result.slot_at <= greatest(state.seen_slot_at, last_seen_anew.slot_at)
         ORDER BY result.slot_at DESC, result.kind DESC
         LIMIT 1
     ) AS seen ON true
+), last_other_anew AS (
+    SELECT site_id, region_id, max(seen_anew.slot_at) AS slot_at
+    FROM seen
+    JOIN seen_anew USING (site_id, region_id)
+    WHERE seen_anew.outcome <> seen.outcome
+    GROUP BY site_id, region_id
+), since_other AS MATERIALIZED (
+    SELECT seen.*, other.slot_at AS other_slot_at, after.slot_at AS after_other_at
+    FROM seen
+    LEFT JOIN last_other_anew USING (site_id, region_id)
     LEFT JOIN LATERAL (
-        SELECT slot_at, kind
+        SELECT result.slot_at, result.kind
         FROM sitemon.result
-        WHERE result.site_id = change.site_id
-            AND result.region_id = change.region_id
+        WHERE result.site_id = seen.site_id
+            AND result.region_id = seen.region_id
             AND result.kind NOT IN ('adhoc', 'confirm')
             AND result.outcome NOT IN ('missed', seen.outcome)
-            AND result.slot_at >= change.floor_at
-            AND result.slot_at <= coalesce(
-                unknown_at,
-                greatest(
-                    CASE WHEN seen.outcome = state.seen_outcome THEN state.seen_since_at ELSE state.seen_slot_at END,
-                    CASE WHEN seen.outcome <> 'up' THEN up_at END,
-                    CASE WHEN seen.outcome <> 'degraded' THEN degraded_at END,
-                    CASE WHEN seen.outcome <> 'down' THEN down_at END
-                )
+            AND result.slot_at <= greatest(
+                CASE WHEN goes_on THEN before_other_at ELSE before_slot_at END, last_other_anew.slot_at
             )
         ORDER BY result.slot_at DESC, result.kind DESC
         LIMIT 1
     ) AS other ON true
     LEFT JOIN LATERAL (
-        SELECT slot_at
+        -- In the same slot, as results of two kinds; or in the midst of the state.
+        SELECT result.slot_at
         FROM sitemon.result
-        WHERE result.site_id = change.site_id
-            AND result.region_id = change.region_id
+        WHERE result.site_id = seen.site_id
+            AND result.region_id = seen.region_id
             AND result.kind NOT IN ('adhoc', 'confirm')
             AND result.outcome <> 'missed'
-            AND result.slot_at >= coalesce(other.slot_at, change.floor_at)
-            AND (other.slot_at IS NULL OR (result.slot_at, result.kind) > (other.slot_at, other.kind))
+            AND result.slot_at >= other.slot_at
+            AND result.slot_at <= CASE
+                WHEN goes_on AND other.slot_at >= before_since_at THEN seen.slot_at ELSE other.slot_at
+            END
+            AND (result.slot_at, result.kind) > (other.slot_at, other.kind)
         ORDER BY result.slot_at, result.kind
         LIMIT 1
-    ) AS first ON true
-    LEFT JOIN LATERAL (
-        SELECT slot_at
-        FROM sitemon.result
-        WHERE newest.outcome = 'missed'
-            AND result.site_id = change.site_id
-            AND result.region_id = change.region_id
-            AND result.kind NOT IN ('adhoc', 'confirm')
-            AND result.slot_at >= coalesce(seen.slot_at, '-infinity')
-            AND (seen.slot_at IS NULL OR (result.slot_at, result.kind) > (seen.slot_at, seen.kind))
-        ORDER BY result.slot_at, result.kind
-        LIMIT 1
-    ) AS unseen ON true
+    ) AS after ON true
+), next_anew AS (
+    SELECT site_id, region_id, min(seen_anew.slot_at) AS slot_at
+    FROM since_other
+    JOIN seen_anew USING (site_id, region_id)
+    WHERE seen_anew.slot_at > coalesce(other_slot_at, '-infinity')
+    GROUP BY site_id, region_id
 )
 UPDATE sitemon.current_state AS state SET
-    slot_at = settled.slot_at,
-    since_at = CASE WHEN settled.outcome = 'missed' THEN settled.unseen_since_at ELSE settled.seen_since_at END,
-    checked_at = settled.checked_at,
-    target_id = settled.target_id,
-    kind = settled.kind,
-    outcome = settled.outcome,
-    latency_s = settled.latency_s,
-    reason_id = settled.reason_id,
-    http_code = settled.http_code,
-    seen_slot_at = settled.seen_slot_at,
-    seen_since_at = settled.seen_since_at,
-    seen_outcome = settled.seen_outcome
-FROM settled
+    slot_at = newest.slot_at,
+    since_at = CASE WHEN newest.outcome = 'missed' THEN unseen.slot_at ELSE settled.since_at END,
+    checked_at = newest.checked_at,
+    target_id = newest.target_id,
+    kind = newest.kind,
+    outcome = newest.outcome,
+    latency_s = newest.latency_s,
+    reason_id = newest.reason_id,
+    http_code = newest.http_code,
+    seen_slot_at = settled.slot_at,
+    seen_since_at = settled.since_at,
+    seen_outcome = settled.outcome,
+    other_slot_at = settled.other_slot_at
+FROM (
+    SELECT
+        since_other.*,
+        coalesce(after_other_at, least(CASE WHEN goes_on THEN before_since_at END, next_anew.slot_at)) AS since_at
+    FROM since_other
+    LEFT JOIN next_anew USING (site_id, region_id)
+) AS settled
+CROSS JOIN LATERAL (
+    SELECT slot_at, checked_at, target_id, kind, outcome, latency_s, reason_id, http_code
+    FROM sitemon.result
+    WHERE result.site_id = settled.site_id
+        AND result.region_id = settled.region_id
+        AND result.kind NOT IN ('adhoc', 'confirm')
+        AND result.slot_at <= greatest(settled.until_at, now() + '1 minute'::interval)
+    ORDER BY result.slot_at DESC, result.kind DESC
+    LIMIT 1
+) AS newest
+LEFT JOIN LATERAL (
+    SELECT slot_at
+    FROM sitemon.result
+    WHERE newest.outcome = 'missed'
+        AND result.site_id = settled.site_id
+        AND result.region_id = settled.region_id
+        AND result.kind NOT IN ('adhoc', 'confirm')
+        AND result.slot_at >= coalesce(settled.slot_at, '-infinity')
+        AND (settled.slot_at IS NULL OR (result.slot_at, result.kind) > (settled.slot_at, settled.kind))
+    ORDER BY result.slot_at, result.kind
+    LIMIT 1
+) AS unseen ON true
 WHERE (state.site_id, state.region_id) = (settled.site_id, settled.region_id);
 
 -- name: forget_away_hours

@@ -1,5 +1,6 @@
 """A rebuild of a little: of nothing, of states older than what is kept, of late results, beside maintenance."""
 
+from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from sitemon import clock
 from sitemon.model.result import Kind
 from sitemon.store.connect import Connection
+from sitemon.store.errors import CanceledError
 from sitemon.store.maintain import maintain, roll_up
 from sitemon.store.names import Names
 from sitemon.store.partitions import DEFAULT_RETENTION
@@ -96,3 +98,24 @@ def test_many_regions_of_one_site_are_looked_at_for_that_one_alone(
     monkeypatch.setattr("sitemon.store.rebuild.count_away", lambda _cursor, hours: at_once.append(len(hours)))
     assert rebuild(conn, clock.utc_now(), nothing).states == 320
     assert at_once == [200, 120]
+
+
+def test_where_a_statement_takes_too_long_fewer_sites_are_looked_at(
+    conn: Connection, names: Names, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_batch(conn, names, [a_result(f"site-{number}") for number in range(25)])
+    at_once: list[int] = []
+
+    def count(_: object, hours: Sequence[object]) -> None:
+        at_once.append(len(hours))
+        if len(hours) > longest:
+            raise CanceledError("canceling statement due to statement timeout")
+
+    monkeypatch.setattr("sitemon.store.rebuild.count_away", count)
+    longest = 20
+    assert rebuild(conn, clock.utc_now(), nothing).states == 25
+    assert at_once == [25, 20, 5]
+    longest = 0
+    with pytest.raises(CanceledError):
+        rebuild(conn, clock.utc_now(), nothing)
+    assert at_once[3:] == [25, 20, 2, 1]
