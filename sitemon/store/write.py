@@ -4,6 +4,7 @@ import io
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
+from weakref import WeakSet
 
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, in psycopg2's spelling
 
@@ -21,6 +22,10 @@ from sitemon.store.queries import load_queries
 _sql: Final = load_queries("write.sql")
 
 ASKED_BETWEEN: Final = _sql["asked_between"]
+
+_MERGE: Final = "sitemon_merge_results"
+_prepared: Final = WeakSet[Connection]()
+"""Sessions that have planned it: that takes longer than to do it with 25 results. It outlives a transaction's end."""
 
 _PIECE_BYTES: Final = 1 << 20
 """The server holds a piece in memory. psycopg2 waits for the interpreter before each, so that small ones take long."""
@@ -132,7 +137,10 @@ def begin_batch(cursor: Cursor) -> None:
 
 def merge(cursor: Cursor) -> Written:
     """Take what is in ``incoming`` into results, states and rollups."""
-    cursor.execute(_sql["merge_results"])
+    if cursor.connection not in _prepared:
+        cursor.execute(f"PREPARE {_MERGE} AS {_sql['merge_results']}")
+        _prepared.add(cursor.connection)
+    cursor.execute(f"EXECUTE {_MERGE}")
     ((inserted, replaced, scheduled, ahead, ahead_s, is_marked, away_hours, *unsettled),) = cursor.fetchall()
     if is_marked:
         notify(cursor)
