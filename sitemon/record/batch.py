@@ -98,6 +98,14 @@ def read_of(messages: Sequence[Message], beside: int = 0) -> dict[TopicPartition
     return with_beside(read, beside)
 
 
+def places(messages: Sequence[Message]) -> str:
+    """Say from where to where messages lie, for people: ``<topic> <partition>:<offset> to <partition>:<offset>``."""
+    return ", ".join(
+        f"{topic} {number}:{read.first} to {number}:{read.following - 1}"
+        for (topic, number), read in read_of(messages).items()
+    )
+
+
 def read_since(
     read: Mapping[TopicPartition, Read], positions: Mapping[TopicPartition, int]
 ) -> dict[TopicPartition, Read]:

@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from sitemon.backoff import Backoff
-from sitemon.model.errors import SitemonError
-from sitemon.record.batch import Rejected
-from sitemon.stream.dead_letters import dead_letter
-from sitemon.stream.producer import Producer, send_all
+from sitemon.model.errors import PoisonError, SitemonError
+from sitemon.record.batch import Rejected, places
+from sitemon.stream.dead_letters import SMALLER, WHOLE, dead_letter
+from sitemon.stream.producer import Producer, Record, send_all
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +34,8 @@ class DeadLetters:
     def send(self, rejected: Sequence[Rejected], stop: threading.Event) -> bool:
         """Return True once Kafka has acknowledged all of them, False when told to stop before.
 
-        What was sent before a failure is sent again: a dead letter may be there twice, never not at all.
+        What was sent before a failure is sent again: a dead letter may be there twice, never not at all. Where Kafka
+        never takes them so, less is kept of their values; where not even that, it is said where the messages lie.
         """
         first = rejected[0]
         why = f"{first.reason}: {first.detail}"
@@ -44,11 +45,19 @@ class DeadLetters:
             first.place,
             why,
         )
-        tries = 0
-        while not self._try_to_send(rejected, is_first=tries == 0):
-            tries += 1
-            if stop.wait(_BACKOFF.wait_s(tries, self._chance)):
-                return False
+        problem: PoisonError | None = None
+        for size in (WHOLE, *SMALLER):
+            try:
+                return self._send([dead_letter(self._topic, one.message, one.reason, size) for one in rejected], stop)
+            except PoisonError as exc:
+                problem = exc
+        log.error(
+            "recorder.not_put_aside: %s takes no letter of these %d messages; they lie only where they are: %s (%s)",
+            self._topic,
+            len(rejected),
+            places([one.message for one in rejected]),
+            problem,
+        )
         return True
 
     def close(self) -> None:
@@ -57,13 +66,24 @@ class DeadLetters:
             self._producer.close(_CLOSE_S)
             self._producer = None
 
-    def _try_to_send(self, rejected: Sequence[Rejected], *, is_first: bool) -> bool:
+    def _send(self, records: Sequence[Record], stop: threading.Event) -> bool:
+        """Send them until Kafka has acknowledged all. Raises PoisonError: one of them it never takes."""
+        tries = 0
+        while not self._try_to_send(records, is_first=tries == 0):
+            tries += 1
+            if stop.wait(_BACKOFF.wait_s(tries, self._chance)):
+                return False
+        return True
+
+    def _try_to_send(self, records: Sequence[Record], *, is_first: bool) -> bool:
         try:
             self._producer = self._producer or self._make_producer()
-            records = [dead_letter(self._topic, one.message, one.reason) for one in rejected]
             if send_all(self._producer, records, _SEND_S):
                 return True
             problem = f"no acknowledgement within {_SEND_S:g} s"
+        except PoisonError:
+            self.close()
+            raise
         except SitemonError as exc:
             problem = str(exc)
         if is_first:

@@ -18,7 +18,7 @@ from sitemon.model.marks import Published, Reign
 from sitemon.model.moment import to_ms
 from sitemon.model.topic_partition import TopicPartition
 from sitemon.outage import Outage
-from sitemon.record.batch import Rejected, read_of, read_since
+from sitemon.record.batch import Rejected, places, read_since
 from sitemon.record.horizon import MOST_PUBLISHERS, Horizon
 from sitemon.record.notices import sort_out_notices
 from sitemon.record.recorder import DeadLetterBox
@@ -211,7 +211,7 @@ class Reconciler:
             log.warning(
                 "reconciler.not_put_aside: %d further messages cannot be written and lie only where they are: %s (%s)",
                 len(others),
-                _places(others),
+                places([one.message for one in others]),
                 ", ".join(f"{reason} {count}" for reason, count in Counter(one.reason for one in others).most_common()),
             )
         return True
@@ -322,13 +322,6 @@ class Reconciler:
     @property
     def _read_topics(self) -> tuple[str, str, str]:
         return self._topics.results, self._topics.schedule, self._topics.marks
-
-
-def _places(rejected: Sequence[Rejected]) -> str:
-    read = read_of([one.message for one in rejected])
-    return ", ".join(
-        f"{topic} {number}:{one.first} to {number}:{one.following - 1}" for (topic, number), one in read.items()
-    )
 
 
 def _say(exc: SitemonError) -> None:

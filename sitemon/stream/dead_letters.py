@@ -8,13 +8,24 @@ from sitemon.stream.producer import Record
 from sitemon.stream.topics import DEAD_LETTER_MAX_BYTES
 
 _ROOM_BYTES: Final = 64 << 10
-_KEY_MAX_BYTES: Final = 1 << 20
-_LISTED_KEY_BYTES: Final = 1_000
+_NAME_BYTES: Final = 1_000
 """The longest name of a site; a key that somebody else wrote may be as long as a value."""
 _HEADER_MAX_BYTES: Final = 249
 """The longest header of ours is the name of a topic; Kafka takes none that is longer."""
 _DIGITS: Final = 18
 """Those of the largest offset, but one."""
+
+
+class Size(NamedTuple):
+    """How much is kept of a message: of its key, and of key and value together."""
+
+    key_bytes: int
+    both_bytes: int
+
+
+WHOLE: Final = Size(1 << 20, DEAD_LETTER_MAX_BYTES - _ROOM_BYTES)
+SMALLER: Final = (Size(_NAME_BYTES, _NAME_BYTES + (64 << 10)), Size(_NAME_BYTES, 0))
+"""Where the topic takes no more, since somebody else made it: as much as a result may have, or no value."""
 
 
 class DeadLetter(NamedTuple):
@@ -53,17 +64,18 @@ class Kept(NamedTuple):
     def for_a_list(self) -> "Kept":
         """Return it as a list needs it: of its key, the beginning, and no value, which may be of 16 MiB."""
         key = self.letter.key
-        return self._replace(letter=self.letter._replace(value=None, key=key and key[:_LISTED_KEY_BYTES]))
+        return self._replace(letter=self.letter._replace(value=None, key=key and key[:_NAME_BYTES]))
 
 
-def dead_letter(topic: str, message: Message, reason: str) -> Record:
+def dead_letter(topic: str, message: Message, reason: str, size: Size = WHOLE) -> Record:
     """Return the record for topic `topic` that keeps a message, with a reason of one short word."""
-    return _record(topic, message.key, message.value, reason, (message.topic, message.partition, message.offset))
+    place = message.topic, message.partition, message.offset
+    return _record(topic, message.key, message.value, reason, place, size=size)
 
 
 def dead_letter_of_record(topic: str, record: Record, reason: str) -> Record:
     """Return the record for topic `topic` that keeps a record which Kafka never took."""
-    return _record(topic, record.key, record.value, reason, (record.topic, -1, -1))
+    return _record(topic, record.key, record.value, reason, (record.topic, -1, -1), size=WHOLE)
 
 
 def kept(message: Message) -> Kept:
@@ -88,10 +100,12 @@ def parse_dead_letter(message: Message) -> DeadLetter:
     )
 
 
-def _record(topic: str, key: bytes | None, value: bytes | None, reason: str, place: tuple[str, int, int]) -> Record:
+def _record(
+    topic: str, key: bytes | None, value: bytes | None, reason: str, place: tuple[str, int, int], *, size: Size
+) -> Record:
     # A value can be larger than any single record that Kafka takes: batches are measured when compressed.
-    kept_key = (key or b"")[:_KEY_MAX_BYTES]
-    kept_value = value if value is None else value[: DEAD_LETTER_MAX_BYTES - _ROOM_BYTES - len(kept_key)]
+    kept_key = (key or b"")[: size.key_bytes]
+    kept_value = value if value is None else value[: max(0, size.both_bytes - len(kept_key))]
     headers = [("reason", reason), *zip(("topic", "partition", "offset"), map(str, place), strict=True)]
     if value is not None and kept_value != value:
         headers.append(("truncated", f"{len(value)} {hashlib.sha256(value).hexdigest()}"))
