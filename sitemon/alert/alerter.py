@@ -55,7 +55,7 @@ _END_S: Final = 8.0
 
 
 class Alerter:
-    """One thread that decides, one that looks whether we work, and one for each channel.
+    """A thread that decides, one that looks whether we work, one that tells others so, and one for each channel.
 
     One asks for checks with `asker`, one tells states with `teller`. Each has a connection of its own.
 
@@ -85,6 +85,7 @@ class Alerter:
         self._threads: list[threading.Thread] = []
         self._teller = teller
         self._refused: list[RefusedError] = []
+        self._has_worked = False
         self._failing = Failing[str](_REST, str)
         self._due_s = defaultdict[str, float](float)
         self._heart = Heart()
@@ -96,7 +97,7 @@ class Alerter:
             RefusedError: PostgreSQL refuses us at the start.
 
         """
-        works: list[Callable[[Connection], None]] = [self._decide, self._look_around]
+        works: list[Callable[[Connection], None]] = [self._decide, self._look_around, self._beat]
         works += [self._asking(self._asker)] if self._asker else []
         works += [self._telling(self._teller)] if self._teller else []
         for work in works:
@@ -131,7 +132,7 @@ class Alerter:
         thread.start()
 
     def _keep_at(self, work: Callable[[Connection], None], is_wanted: Callable[[], bool]) -> None:
-        outage, has_worked = Outage(self._stop), False
+        outage = Outage(self._stop)
         while not self._stop.is_set() and is_wanted():
             try:
                 with closing(self._connect()) as conn:
@@ -140,10 +141,10 @@ class Alerter:
                     add_channels(conn, list(self._current.channels))
                     if outage.is_over():
                         log.info("alerter.postgres_back: going on")
-                    has_worked = True
+                    self._has_worked = True
                     work(conn)
             except SitemonError as exc:
-                if isinstance(exc, RefusedError) and not has_worked:
+                if isinstance(exc, RefusedError) and not self._has_worked:
                     self._refused.append(exc)
                     self._stop.set()
                 outage.wait_after(exc, partial(log.warning, "alerter.postgres_away: waiting for the database: %s", exc))
@@ -218,6 +219,10 @@ class Alerter:
     def _look_around(self, conn: Connection) -> None:
         while not self._stop.is_set():
             self._in_time("silences", self._say_silences, conn, LOOK_EVERY_S)
+            self._stop.wait(_LOOK_EVERY_S)
+
+    def _beat(self, conn: Connection) -> None:
+        while not self._stop.is_set():
             if heartbeat := self._current.heartbeat:
                 self._try("the heartbeat", partial(self._heart.beat, heartbeat=heartbeat), conn)
             self._stop.wait(_LOOK_EVERY_S)

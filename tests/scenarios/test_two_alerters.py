@@ -13,8 +13,8 @@ CONNECTIONS = """
     SELECT count(*) FROM pg_stat_activity
     WHERE datname = current_database() AND application_name = 'sitemon-alerter'
 """
-OF_EACH = 5
-"""One that decides, one that looks around, and one for each of three channels."""
+OF_EACH = 6
+"""One that decides, one that looks around, one for the heartbeat, and one for each of three channels."""
 
 
 def test_each_incident_is_told_once(story: Story, database: dict[str, str]) -> None:

@@ -1,8 +1,6 @@
 """What fails of one site, or of one of the things that an alerter looks at by turns, fails by itself, and is said."""
 
-import threading
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,23 +9,21 @@ import pytest
 
 from sitemon import clock
 from sitemon.alert import alerter, begun, decide, maintenance
-from sitemon.alert.alerter import Alerter
 from sitemon.alert.decide import Decider
 from sitemon.alert.maintenance import Planner
 from sitemon.alert.reminders import remind
-from sitemon.alert.rules import Rulebook
-from sitemon.config.servers import Credentials, PostgresServer
 from sitemon.config.sites import SiteSet
 from sitemon.model.alerts import Heartbeat
 from sitemon.model.errors import UnreachableError
 from sitemon.model.maintenance import Recurring
 from sitemon.model.site import Site
-from sitemon.store.connect import Connection, connect
+from sitemon.store.connect import Connection
 from sitemon.store.errors import CanceledError
 from sitemon.store.incident import Taken
 from sitemon.store.maintenance_plan import Gap, Stretch, Written, write_down
 from tests.acceptance.changing import ChangingServer
 from tests.databases import rows
+from tests.integration.alert.running import Connect, running
 from tests.integration.alert.scene import Scene
 from tests.pipeline import wait_for
 from tests.results import a_result
@@ -138,48 +134,23 @@ def test_windows_of_a_site_that_cannot_be_written_down_hold_up_no_others(
     assert f"alerter.part_failed: windows of maintenance of site shop: {WORDS}; all else goes on" in caplog.messages
 
 
-@contextmanager
-def running(scene: Scene, server: PostgresServer, owner: Credentials) -> Iterator[None]:
-    """An alerter, with the decider and the channels of the scene."""
-    stop = threading.Event()
-    nothing = SiteSet(sites=(), by_name={}, source="")
-    one = Alerter(
-        lambda: connect(server, owner, application_name="test"),
-        planner=Planner(lambda: nothing, clock.utc_now),
-        rulebook=Rulebook({}, clock.utc_now()),
-        decider=scene.decider,
-        asker=None,
-        teller=None,
-        alerts=lambda: scene.alerts,
-        stop=stop,
-    )
-    thread = threading.Thread(target=one.run)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
-
-
 def fails(*_: object) -> bool:
     raise CanceledError(WORDS)
 
 
 @pytest.mark.parametrize("part", ["remind", "warn_of_certificates", "look_at_regions"])
 def test_what_is_looked_at_beside_keeps_nothing_from_being_decided(
-    scene: Scene, postgres_server: PostgresServer, owner: Credentials, monkeypatch: pytest.MonkeyPatch, part: str
+    scene: Scene, connect_it: Connect, monkeypatch: pytest.MonkeyPatch, part: str
 ) -> None:
     monkeypatch.setattr(Decider, part, fails)
     write(scene)
-    with running(scene, postgres_server, owner):
+    with running(scene, connect_it):
         wait_for(lambda: len(down(scene)) == len(SITES))
 
 
 def test_silences_that_cannot_be_said_keep_no_heart_from_beating(
     scene: Scene,
-    postgres_server: PostgresServer,
-    owner: Credentials,
+    connect_it: Connect,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -187,6 +158,6 @@ def test_silences_that_cannot_be_said_keep_no_heart_from_beating(
     scene.write([a_result(slot_at=clock.utc_now().replace(second=0, microsecond=0))])
     with ChangingServer() as server:
         scene.alerts = msgspec.structs.replace(scene.alerts, heartbeat=Heartbeat(server.url("/beat"), every_s=0.0))
-        with running(scene, postgres_server, owner):
+        with running(scene, connect_it):
             wait_for(lambda: len(server.visits) > 1)
     assert f"alerter.part_failed: silences: {WORDS}; all else goes on" in caplog.messages

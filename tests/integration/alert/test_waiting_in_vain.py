@@ -19,9 +19,10 @@ from sitemon.store.connect import Connection
 from sitemon.store.errors import LockTimeoutError
 from sitemon.store.maintenance_plan import write_down
 from tests.databases import rows
+from tests.integration.alert.running import Connect, running
 from tests.integration.alert.scene import Scene
 from tests.integration.alert.test_costly_windows import deciding, planned
-from tests.integration.alert.test_failing_parts import SITES, down, running, write
+from tests.integration.alert.test_failing_parts import SITES, down, write
 from tests.overlapping import overlapping_batches
 from tests.pipeline import wait_for
 
@@ -96,12 +97,7 @@ def test_windows_wait_for_the_next_try_and_the_edit_holds_all_the_same(
 @pytest.mark.parametrize("exc", [UnreachableError("server closed the connection"), LockTimeoutError("lock timeout")])
 @pytest.mark.parametrize("part", ["remind", "end_gone", "warn_of_certificates", "look_at_regions"])
 def test_what_fails_is_tried_when_it_is_due_again_and_not_as_soon_as_the_alerter_has_connected_anew(
-    scene: Scene,
-    postgres_server: PostgresServer,
-    owner: Credentials,
-    monkeypatch: pytest.MonkeyPatch,
-    part: str,
-    exc: Exception,
+    scene: Scene, connect_it: Connect, monkeypatch: pytest.MonkeyPatch, part: str, exc: Exception
 ) -> None:
     tries: list[None] = []
 
@@ -113,7 +109,7 @@ def test_what_fails_is_tried_when_it_is_due_again_and_not_as_soon_as_the_alerter
         monkeypatch.setattr(alerter, every, 3_600.0)
     monkeypatch.setattr(Decider, part, fails)
     write(scene)
-    with running(scene, postgres_server, owner):
+    with running(scene, connect_it):
         wait_for(lambda: len(down(scene)) == len(SITES))
     assert len(tries) == 1
 
