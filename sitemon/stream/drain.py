@@ -35,6 +35,8 @@ _ABANDONED_EVERY_S: Final = 10.0
 class Drain:
     """Sends the spool's records in order, and deletes them once Kafka has acknowledged them.
 
+    One that Kafka will never take holds up no other: it becomes a dead letter, or stays in a file of its own.
+
     A record whose first delivery was still open when it was spooled is not sent again: the drain waits for that
     delivery, so that the idempotent producer keeps the order and writes it once. A crash between acknowledgement and
     deletion sends one batch again; the database refuses the copies.
@@ -135,7 +137,7 @@ class Drain:
             except SitemonError as exc:
                 open_deliveries.clear()  # they were the failed producer's
                 self._link.drop(producer, exc)
-                is_done = self._is_buried(batch, exc)
+                is_done = self._is_buried(spool, batch, exc)
             if not is_done:
                 return
         self._delete(spool, batch, open_deliveries)
@@ -185,7 +187,7 @@ class Drain:
         self._batch, self._is_careful = min(_BATCH, self._batch * 2), False
         self._link.back(spool.waiting)
 
-    def _is_buried(self, batch: Sequence[Spooled], exc: SitemonError) -> bool:
+    def _is_buried(self, spool: Spool, batch: Sequence[Spooled], exc: SitemonError) -> bool:
         """Send a record that Kafka will never take to the dead letters; False when it is not known yet which it is.
 
         What one record does wrong, kafka-python's idempotent producer says of all that are in flight with it, and of
@@ -197,10 +199,11 @@ class Drain:
         if not isinstance(exc, PoisonError):
             raise exc
         if was_careful:
-            self._bury(batch[0].record, exc)
+            self._bury(spool, batch[0].record, exc)
         return was_careful
 
-    def _bury(self, record: Record, why: PoisonError) -> None:
+    def _bury(self, spool: Spool, record: Record, why: PoisonError) -> None:
+        """Send a record to the dead letters; keep it on disk where these do not take it either."""
         log.error("drain.refused: Kafka does not take %s of topic %s: %s", record.key, record.topic, why)
         producer = self._link.ensure()
         try:
@@ -213,7 +216,8 @@ class Drain:
             self._link.drop(producer, exc)
             if not isinstance(exc, PoisonError):
                 raise
-            log.exception("drain.lost: nor do the dead letters take %s of topic %s", record.key, record.topic)
+            kept = "drain.put_aside: nor do the dead letters take %s of topic %s: %s; it stays in %s"
+            log.error(kept, record.key, record.topic, exc, spool.put_aside(record))
 
     def _is_acknowledged(self, delivery: Delivery) -> bool:
         began_s = renewed_s = clock.monotonic_s()

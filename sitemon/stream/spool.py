@@ -9,6 +9,7 @@ import itertools
 import logging
 import os
 import sqlite3
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
@@ -24,6 +25,7 @@ from sitemon.stream.spool_rows import Spooled, row_of, spooled_of, text_of
 log = logging.getLogger(__name__)
 
 _T = TypeVar("_T")
+_ASIDE: Final = ".refused"
 _LOCK_S: Final = 10.0
 _READ_BYTES: Final = 4 << 20
 _DAMAGED: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
@@ -128,6 +130,15 @@ class Spool:
             self._on_file = max(0, self._on_file - removed)
             if not self._on_file:
                 self._delete_file()
+
+    def put_aside(self, record: Record) -> Path:
+        """Keep a record in a file beside this one, which no process sends or deletes; return that file.
+
+        However full the spools are, it has room: what it takes is room of theirs from then on.
+        """
+        aside = Spool(self.file.with_suffix(_ASIDE), sys.maxsize, self.destination, lambda: None)
+        aside.append([record])
+        return aside.file
 
     def close(self) -> None:
         """Leave the file, with what is in it, to the next process. Again is no error."""
