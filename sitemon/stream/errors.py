@@ -12,8 +12,9 @@ _POISON: Final[dict[type[Exception], str]] = {
     errors.MessageSizeTooLargeError: "too_large",
     errors.RecordListTooLargeError: "too_large",
     errors.InvalidRecordError: "invalid_record",
-    errors.InvalidTimestampError: "invalid_record",
 }
+
+_WRONG_CLOCK: Final = "the broker refuses our timestamps: is a clock wrong, that of this machine or the broker's?"
 
 _REFUSED: Final = (
     errors.AuthorizationError,
@@ -36,13 +37,21 @@ def model_error(exc: Exception, topic: str = "") -> SitemonError:
     """Return the error of the model that says what to do about one of kafka-python's; its text names the topic.
 
     What is neither poison nor a refusal is taken to pass: a retry that never succeeds is seen in the log, a record
-    given up by mistake is gone.
+    given up by mistake is gone. A timestamp is the clock's fault, not the record's: it is another one at each try.
     """
+    is_of_a_clock = _is_of_a_clock(exc)
     for kind, reason in _POISON.items():
-        if isinstance(exc, kind):
+        if isinstance(exc, kind) and not is_of_a_clock:
             return PoisonError(reason, words(exc))
-    text = f"topic {topic}: {words(exc)}" if topic else words(exc)
+    said = _WRONG_CLOCK if is_of_a_clock else words(exc)
+    text = f"topic {topic}: {said}" if topic else said
     return RefusedError(text) if isinstance(exc, _REFUSED) and not _is_starting(exc) else UnreachableError(text)
+
+
+def _is_of_a_clock(exc: Exception) -> bool:
+    """Whether the broker refused a timestamp; of several in a batch kafka-python has no more than the words."""
+    is_record = isinstance(exc, errors.InvalidRecordError)
+    return isinstance(exc, errors.InvalidTimestampError) or (is_record and words(exc).startswith("Timestamp "))
 
 
 def _is_starting(exc: Exception) -> bool:

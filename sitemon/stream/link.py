@@ -19,6 +19,7 @@ class Link:
         self._producer: Producer | None = None
         self._is_away = False
         self._is_closed = False
+        self._given_up_for = ""
 
     @property
     def is_away(self) -> bool:
@@ -52,13 +53,18 @@ class Link:
         return new
 
     def drop(self, failed: Producer, why: SitemonError) -> None:
-        """Do away with a producer of which a delivery failed; once, whoever says it first."""
+        """Do away with a producer of which a delivery failed; once, whoever says it first.
+
+        While Kafka is away, the same reason is said once: where a clock is wrong it is that of each try, for days.
+        """
         self.away(why)
         with self._changed:
             if self._producer is not failed:
                 return
             self._producer = None
-        log.info("kafka.producer_given_up: a new one sends what it held: %s", why)
+            is_news, self._given_up_for = self._given_up_for != str(why), str(why)
+        if is_news:
+            log.info("kafka.producer_given_up: a new one sends what it held: %s", why)
         failed.close(0.0)
 
     def away(self, why: SitemonError | str) -> None:
@@ -73,6 +79,7 @@ class Link:
         """Note that Kafka takes what is sent, while so many records wait in the spool."""
         with self._changed:
             is_news, self._is_away = self._is_away, False
+            self._given_up_for = ""
             self._changed.notify_all()
         if is_news:
             log.warning("kafka.connected: Kafka takes results again, %s wait in the spool", f"{waiting:,}")

@@ -12,6 +12,7 @@ VENDOR = sorted(
     (kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, errors.KafkaError)),
     key=lambda kind: kind.__name__,
 )
+WRONG_CLOCK = "the broker refuses our timestamps: is a clock wrong, that of this machine or the broker's?"
 
 
 @pytest.mark.parametrize("kind", VENDOR, ids=lambda kind: kind.__name__)
@@ -36,6 +37,8 @@ def test_what_kafka_calls_retriable_is_retried(kind: type[Exception]) -> None:
         (errors.TopicAuthorizationFailedError("t"), RefusedError, "t"),
         (errors.MessageSizeTooLargeError("big"), PoisonError, "too_large: big"),
         (errors.InvalidRecordError("bad"), PoisonError, "invalid_record: bad"),
+        (errors.InvalidTimestampError("out of range"), UnreachableError, WRONG_CLOCK),
+        (errors.InvalidRecordError("Timestamp 1 of message 0 is out of range"), UnreachableError, WRONG_CLOCK),
         (errors.KafkaTimeoutError("Unable\nto bootstrap"), UnreachableError, "Unable to bootstrap"),
         (errors.InvalidReplicationFactorError("only 1 broker"), RefusedError, "only 1 broker"),
         (errors.InvalidReplicationFactorError("brokers are fenced"), UnreachableError, "brokers are fenced"),
