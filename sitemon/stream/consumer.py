@@ -50,9 +50,9 @@ _IN_GROUP: Final[dict[str, Any]] = {
 
 
 class Message(NamedTuple):
-    """What is read: bytes as they are in the log. `timestamp_ms` is the producer's, in milliseconds of the epoch.
+    """What is read: bytes as they are in the log. `timestamp_ms` is when the broker took it, in milliseconds of the epoch.
 
-    It is one that a moment can hold, whatever the producer said. A header may have no value.
+    On a topic on which producers say that it is theirs, but one that a moment can hold. A header may have no value.
     """
 
     topic: str
