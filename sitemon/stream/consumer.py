@@ -50,9 +50,9 @@ _IN_GROUP: Final[dict[str, Any]] = {
 
 
 class Message(NamedTuple):
-    """What is read: bytes as they are in the log. `timestamp_ms` is when the broker took it, in milliseconds of the epoch.
+    """What is read: bytes as they are in the log. `timestamp_ms` is the broker's, in milliseconds of the epoch.
 
-    On a topic on which producers say that it is theirs, but one that a moment can hold. A header may have no value.
+    Where a topic leaves it to producers it is theirs, but one that a moment can hold. A header may have no value.
     """
 
     topic: str

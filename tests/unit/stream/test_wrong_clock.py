@@ -5,7 +5,8 @@ import pytest
 from sitemon.model.errors import UnreachableError
 from sitemon.stream.in_memory import MemoryProducer
 from sitemon.stream.producer import Delivery, Record
-from tests.unit.stream.conftest import Rig, event, eventually
+from sitemon.stream.spool_folder import open_spool
+from tests.unit.stream.conftest import SERVERS, Rig, event, eventually
 
 
 class LateProducer(MemoryProducer):
@@ -26,8 +27,10 @@ def test_why_it_takes_nothing_now_is_said_once_however_often_it_is_tried(
     monkeypatch.setattr("sitemon.stream.drain._RETRY_S", 0.01)
     caplog.set_level("INFO")
     tries = iter([LateProducer(rig.broker) for _ in range(5)])
-    publisher = rig.publisher(connect=lambda: next(tries, None) or MemoryProducer(rig.broker))
-    publisher.publish([event("k", number) for number in range(3)])
+    left = open_spool(rig.folder, 1 << 20, SERVERS)
+    left.append([event("k", number) for number in range(3)])
+    left.close()
+    rig.publisher(connect=lambda: next(tries, None) or MemoryProducer(rig.broker))
     eventually(lambda: rig.values() == [b"0", b"1", b"2"])
     assert next(tries, None) is None
     eventually(lambda: "kafka.connected" in caplog.text)
