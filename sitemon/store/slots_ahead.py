@@ -10,7 +10,7 @@ from typing import Final
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, in psycopg2's spelling
 
 from sitemon.store.connect import Connection
-from sitemon.store.errors import translated
+from sitemon.store.errors import CanceledError, translated
 from sitemon.store.notify import notify
 from sitemon.store.queries import load_queries
 from sitemon.store.write import Unsettled, begin_batch, lock_states, settle_states
@@ -19,6 +19,8 @@ _sql: Final = load_queries("slots_ahead.sql")
 
 _AT_ONCE: Final = 2_000
 """So many sites in a region: who records the same ones waits for that."""
+_FEW: Final = 20
+"""Where a statement's minute is too short for all of them."""
 
 
 def take_what_came(conn: Connection) -> bool:
@@ -30,13 +32,20 @@ def take_what_came(conn: Connection) -> bool:
         RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
 
     """
+    try:
+        return _take_first(conn, _AT_ONCE)
+    except CanceledError:
+        return _take_first(conn, _FEW)
+
+
+def _take_first(conn: Connection, most: int) -> bool:
     with translated(), conn, conn.cursor() as cursor:
-        cursor.execute(_sql["due"], {"most": _AT_ONCE})
+        cursor.execute(_sql["due"], {"most": most})
         due = cursor.fetchall()
         if due:
             site_ids, region_ids = map(list, zip(*due, strict=True))
             _take(cursor, {"site_ids": site_ids, "region_ids": region_ids})
-        return len(due) == _AT_ONCE
+        return len(due) == most
 
 
 def _take(cursor: Cursor, places: Mapping[str, Sequence[int]]) -> None:

@@ -1,13 +1,15 @@
 """Writing what came from Kafka: one batch, one transaction, and the effect of each message once."""
 
 import io
+import math
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
-from weakref import WeakSet
+from weakref import WeakKeyDictionary
 
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, in psycopg2's spelling
 
+from sitemon import clock
 from sitemon.model.result import Kind, Result
 from sitemon.model.topic_partition import TopicPartition
 from sitemon.store.chains import note_chains
@@ -24,8 +26,10 @@ _sql: Final = load_queries("write.sql")
 ASKED_BETWEEN: Final = _sql["asked_between"]
 
 _MERGE: Final = "sitemon_merge_results"
-_prepared: Final = WeakSet[Connection]()
-"""Sessions that have planned it: that takes longer than to do it with 25 results. It outlives a transaction's end."""
+_planned_at_s: Final = WeakKeyDictionary[Connection, float]()
+"""When a session planned it last: that takes longer than to do it with 25 results. It outlives a transaction's end."""
+_PLAN_EVERY_S: Final = 30.0
+"""Tables grow, and until their statistics are made anew nothing else has it planned anew."""
 
 _PIECE_BYTES: Final = 1 << 20
 """The server holds a piece in memory. psycopg2 waits for the interpreter before each, so that small ones take long."""
@@ -137,9 +141,7 @@ def begin_batch(cursor: Cursor) -> None:
 
 def merge(cursor: Cursor) -> Written:
     """Take what is in ``incoming`` into results, states and rollups."""
-    if cursor.connection not in _prepared:
-        cursor.execute(f"PREPARE {_MERGE} AS {_sql['merge_results']}")
-        _prepared.add(cursor.connection)
+    _plan_merge(cursor)
     cursor.execute(f"EXECUTE {_MERGE}")
     ((inserted, replaced, scheduled, ahead, ahead_s, is_marked, away_hours, *unsettled),) = cursor.fetchall()
     if is_marked:
@@ -147,6 +149,17 @@ def merge(cursor: Cursor) -> Written:
     settle_states(cursor, Unsettled(*unsettled))
     count_away(cursor, [AwayHours(site, region, hour, hour + 1) for site, region, hour in away_hours or ()])
     return Written(inserted, replaced, scheduled, ahead, ahead_s)
+
+
+def _plan_merge(cursor: Cursor) -> None:
+    now_s, session = clock.monotonic_s(), cursor.connection
+    if now_s - _planned_at_s.get(session, -math.inf) < _PLAN_EVERY_S:
+        return
+    if session in _planned_at_s:
+        cursor.execute(f"DEALLOCATE {_MERGE}")
+        del _planned_at_s[session]
+    cursor.execute(f"PREPARE {_MERGE} AS {_sql['merge_results']}")
+    _planned_at_s[session] = now_s
 
 
 def lock_states(cursor: Cursor, places: Mapping[str, Sequence[int]]) -> list[tuple[int, int]]:

@@ -83,7 +83,9 @@ UPDATE sitemon.current_state AS state SET
     seen_slot_at = found.slot_at,
     seen_since_at = found.since_at,
     seen_outcome = found.outcome,
-    other_slot_at = found.other_slot_at
+    other_slot_at = found.other_slot_at,
+    gap_from_at = NULL,
+    gap_until_at = NULL
 FROM (
     SELECT
         site_id,

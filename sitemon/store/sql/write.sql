@@ -357,17 +357,23 @@ FOR UPDATE OF current_state;
 -- Find newest result, newest one that is not `missed`, and the beginnings of their outcomes, for sites where more than the
 -- next result changed: what was seen in which slots is given. Before `other_slot_at` it does not matter. Since then nothing
 -- but what the state has seen from `seen_since_at` on was seen, and what is given: so all rows that are looked at are named
--- by their slots, but for those of a state in the midst of which something else was seen, up to where it goes on.
+-- by their slots, but for those of a state in the midst of which something else was seen, up to where it goes on: these are
+-- read once, as the state keeps where nothing was seen.
+-- What was seen anew is joined once, as arrays of each site: the planner takes what follows from a state for a few rows.
 WITH seen_anew AS MATERIALIZED (
-    SELECT site_id, region_id, slot_at, outcome
+    SELECT
+        site_id,
+        region_id,
+        max(slot_at) AS last_slot_at,
+        array_agg(slot_at) AS slots_at,
+        array_agg(outcome) AS outcomes
     FROM unnest(
         %(seen_site_ids)s::integer[],
         %(seen_region_ids)s::integer[],
         %(seen_slots_at)s::timestamptz[],
         %(seen_outcomes)s::sitemon.outcome[]
     ) AS given (site_id, region_id, slot_at, outcome)
-), last_seen_anew AS (
-    SELECT site_id, region_id, max(slot_at) AS slot_at FROM seen_anew GROUP BY site_id, region_id
+    GROUP BY site_id, region_id
 ), seen AS MATERIALIZED (
     SELECT
         site_id,
@@ -379,10 +385,14 @@ WITH seen_anew AS MATERIALIZED (
         state.slot_at AS until_at,
         state.seen_slot_at AS before_slot_at,
         state.seen_since_at AS before_since_at,
-        state.other_slot_at AS before_other_at
+        state.other_slot_at AS before_other_at,
+        state.gap_from_at,
+        state.gap_until_at,
+        slots_at,
+        outcomes
     FROM unnest(%(site_ids)s::integer[], %(region_ids)s::integer[]) AS given (site_id, region_id)
     JOIN sitemon.current_state AS state USING (site_id, region_id)
-    LEFT JOIN last_seen_anew USING (site_id, region_id)
+    LEFT JOIN seen_anew USING (site_id, region_id)
     LEFT JOIN LATERAL (
         SELECT result.slot_at, result.kind, result.outcome
         FROM sitemon.result
@@ -390,20 +400,18 @@ WITH seen_anew AS MATERIALIZED (
             AND result.region_id = state.region_id
             AND result.kind NOT IN ('adhoc', 'confirm')
             AND result.outcome <> 'missed'
-            AND result.slot_at <= greatest(state.seen_slot_at, last_seen_anew.slot_at)
+            AND result.slot_at <= greatest(state.seen_slot_at, last_slot_at)
         ORDER BY result.slot_at DESC, result.kind DESC
         LIMIT 1
     ) AS seen ON true
-), last_other_anew AS (
-    SELECT site_id, region_id, max(seen_anew.slot_at) AS slot_at
-    FROM seen
-    JOIN seen_anew USING (site_id, region_id)
-    WHERE seen_anew.outcome <> seen.outcome
-    GROUP BY site_id, region_id
 ), since_other AS MATERIALIZED (
-    SELECT seen.*, other.slot_at AS other_slot_at, after.slot_at AS after_other_at
+    SELECT seen.*, other.slot_at AS other_slot_at, goes_on_at, after.slot_at AS after_other_at
     FROM seen
-    LEFT JOIN last_other_anew USING (site_id, region_id)
+    CROSS JOIN LATERAL (
+        SELECT max(anew.slot_at) AS slot_at
+        FROM unnest(slots_at, outcomes) AS anew (slot_at, outcome)
+        WHERE anew.outcome <> seen.outcome
+    ) AS other_anew
     LEFT JOIN LATERAL (
         SELECT result.slot_at, result.kind
         FROM sitemon.result
@@ -412,11 +420,20 @@ WITH seen_anew AS MATERIALIZED (
             AND result.kind NOT IN ('adhoc', 'confirm')
             AND result.outcome NOT IN ('missed', seen.outcome)
             AND result.slot_at <= greatest(
-                CASE WHEN goes_on THEN before_other_at ELSE before_slot_at END, last_other_anew.slot_at
+                CASE WHEN goes_on THEN before_other_at ELSE before_slot_at END, other_anew.slot_at
             )
         ORDER BY result.slot_at DESC, result.kind DESC
         LIMIT 1
     ) AS other ON true
+    CROSS JOIN LATERAL (
+        -- Where the state is known to go on after that, but for what was seen anew.
+        SELECT
+            CASE
+                WHEN NOT goes_on THEN NULL
+                WHEN other.slot_at IS NULL OR other.slot_at < before_since_at THEN before_since_at
+                WHEN other.slot_at >= gap_from_at AND other.slot_at < gap_until_at THEN gap_until_at
+            END AS goes_on_at
+    ) AS known
     LEFT JOIN LATERAL (
         -- In the same slot, as results of two kinds; or in the midst of the state.
         SELECT result.slot_at
@@ -427,18 +444,12 @@ WITH seen_anew AS MATERIALIZED (
             AND result.outcome <> 'missed'
             AND result.slot_at >= other.slot_at
             AND result.slot_at <= CASE
-                WHEN goes_on AND other.slot_at >= before_since_at THEN seen.slot_at ELSE other.slot_at
+                WHEN goes_on AND goes_on_at IS NULL THEN seen.slot_at ELSE other.slot_at
             END
             AND (result.slot_at, result.kind) > (other.slot_at, other.kind)
         ORDER BY result.slot_at, result.kind
         LIMIT 1
     ) AS after ON true
-), next_anew AS (
-    SELECT site_id, region_id, min(seen_anew.slot_at) AS slot_at
-    FROM since_other
-    JOIN seen_anew USING (site_id, region_id)
-    WHERE seen_anew.slot_at > coalesce(other_slot_at, '-infinity')
-    GROUP BY site_id, region_id
 )
 UPDATE sitemon.current_state AS state SET
     slot_at = newest.slot_at,
@@ -453,14 +464,30 @@ UPDATE sitemon.current_state AS state SET
     seen_slot_at = settled.slot_at,
     seen_since_at = settled.since_at,
     seen_outcome = settled.outcome,
-    other_slot_at = settled.other_slot_at
+    other_slot_at = settled.other_slot_at,
+    gap_from_at = greatest(
+        CASE WHEN has_begun_before THEN settled.since_at ELSE settled.gap_from_at END,
+        (SELECT max(anew_at) FROM unnest(slots_at) AS anew_at WHERE anew_at < gap.until_at)
+    ),
+    gap_until_at = gap.until_at
 FROM (
     SELECT
         since_other.*,
-        coalesce(after_other_at, least(CASE WHEN goes_on THEN before_since_at END, next_anew.slot_at)) AS since_at
+        coalesce(
+            after_other_at,
+            least(
+                goes_on_at,
+                (SELECT min(anew_at) FROM unnest(slots_at) AS anew_at WHERE anew_at > coalesce(other_slot_at, '-infinity'))
+            )
+        ) AS since_at
     FROM since_other
-    LEFT JOIN next_anew USING (site_id, region_id)
 ) AS settled
+CROSS JOIN LATERAL (
+    SELECT coalesce(goes_on AND settled.since_at < before_since_at, false) AS has_begun_before
+) AS moved
+CROSS JOIN LATERAL (
+    SELECT CASE WHEN has_begun_before THEN before_since_at ELSE settled.gap_until_at END AS until_at
+) AS gap
 CROSS JOIN LATERAL (
     SELECT slot_at, checked_at, target_id, kind, outcome, latency_s, reason_id, http_code
     FROM sitemon.result

@@ -93,12 +93,23 @@ def test_nor_does_a_slot_that_lay_ahead_once_it_has_come(conn: Connection, names
     assert [row[0] for row in rows(conn, STATES)] == ["up"]
 
 
-def test_what_is_seen_in_the_midst_of_a_state_has_them_read_once(conn: Connection, names: Names) -> None:
+MIDST = {
+    "down": [[down(slot)] for slot in range(2, 6)],
+    "up, then down": [[up(2)], [down(3)], [up(4)], [up(5)], [down(6)], [up(7), down(8)], [down(9), up(10)], [down(11)]],
+    "from the end on": [[down(NEXT - 1)], [up(NEXT - 2)], [down(NEXT - 3)], [up(NEXT - 4)]],
+    "far from each other": [[up(500)], [up(2)], [down(3)], [up(4)], [down(5)], [up(300)], [up(6)], [down(7)]],
+}
+
+
+@pytest.mark.parametrize("batches", MIDST.values(), ids=MIDST.keys())
+def test_what_is_seen_in_the_midst_of_a_state_has_them_read_once(
+    conn: Connection, names: Names, batches: Sequence[Sequence[Result]]
+) -> None:
     write(conn, names, [[up(0)], [missed(slot) for slot in range(2, NEXT)], [up(NEXT)]])
     write(conn, names, [[down(1)]])
     before = read(conn)
-    write(conn, names, [[a_down(minute=at(slot) + EVERY / 2)] for slot in (2, 3, 4)])
-    assert read(conn) - before < 3 * FEW
-    assert rows(conn, "SELECT seen_since_at FROM sitemon.current_state") == [
-        (this_hour() + timedelta(minutes=at(NEXT)),)
-    ]
+    write(conn, names, batches)
+    assert read(conn) - before < FEW * len(batches)
+    found = rows(conn, STATES)
+    rebuild(conn, this_hour(), lambda _: None)
+    assert rows(conn, STATES) == found

@@ -1,9 +1,10 @@
 """What it costs that slots lie ahead, and who takes them once they have come."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from sitemon.config.servers import Credentials, PostgresServer
 from sitemon.model.outcome import Outcome
 from sitemon.store import slots_ahead as module
 from sitemon.store.connect import Connection, connect
+from sitemon.store.errors import CanceledError
 from sitemon.store.names import Names
 from sitemon.store.slots_ahead import take_what_came
 from sitemon.store.write import write_batch
@@ -141,3 +143,24 @@ def test_what_a_batch_notes_that_is_being_written_is_waited_for(
     thread.join()
     assert rows(conn, "SELECT outcome::text FROM sitemon.current_state") == [("down",)]
     assert rows(conn, "SELECT from_at FROM sitemon.undecided") == [(this_hour() + MINUTE,)]
+
+
+def test_where_a_statement_takes_too_long_a_few_are_taken(
+    conn: Connection, names: Names, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_batch(conn, names, [a_result(site, slot_at=START + DAY_AHEAD) for site in SITES])
+    bring_nearer(conn)
+    take, at_once = module._take, list[int]()
+
+    def take_few(cursor: Any, places: Mapping[str, Sequence[int]]) -> None:
+        at_once.append(len(places["site_ids"]))
+        if at_once[-1] > 2:
+            raise CanceledError("canceling statement due to statement timeout")
+        take(cursor, places)
+
+    monkeypatch.setattr(module, "_take", take_few)
+    monkeypatch.setattr(module, "_FEW", 2)
+    assert take_what_came(conn)
+    assert not take_what_came(conn)
+    assert at_once == [3, 2, 1]
+    assert rows(conn, "SELECT count(*) FROM sitemon.slot_ahead") == [(0,)]
