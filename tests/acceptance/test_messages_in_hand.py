@@ -106,7 +106,7 @@ def test_sigterm_ends_a_worker_with_hanging_checks_and_their_slots_are_checked_b
     ]
     write_sites(pipeline.sites_file, *slow)
     pipeline.start("beat", "beatless", "recorder")
-    wait_for(lambda: len(site.visits) >= hanging)
+    wait_for(lambda: len(site.visits) >= hanging, within_s=60.0)
     hung = {path.replace("/slow/", "s") for path in site.visits}
     assert pipeline.processes["beatless"].stop(timeout_s=30), "it waited for checks of 50 s"
     assert pipeline.processes["beatless"].wait() == 0
