@@ -23,7 +23,7 @@ from sitemon.model.errors import RefusedError, SitemonError
 from sitemon.outage import Outage
 from sitemon.store.connect import Connection
 from sitemon.store.migrate import require_schema
-from sitemon.store.notify import listen, wait_for_notice
+from sitemon.store.notify import end_if_frozen, listen, wait_for_notice
 from sitemon.store.outbox import add_channels, give_up_unknown
 
 log = logging.getLogger(__name__)
@@ -137,7 +137,7 @@ class Alerter:
             try:
                 with closing(self._connect()) as conn:
                     require_schema(conn)
-                    listen(conn)
+                    end_if_frozen(conn)
                     add_channels(conn, list(self._current.channels))
                     if outage.is_over():
                         log.info("alerter.postgres_back: going on")
@@ -155,7 +155,10 @@ class Alerter:
 
     def _decide(self, conn: Connection) -> None:
         decider = self._decider
+        listen(conn)
         while not self._stop.is_set():
+            # All that was said until now is looked at in this turn.
+            conn.notifies.clear()
             # An edit holds once its windows of maintenance do, for all that is decided in this turn.
             self._in_time("windows of maintenance", self._plan, conn, _PLAN_REST_S)
             is_more = [
@@ -206,6 +209,7 @@ class Alerter:
 
     def _asking(self, asker: Asker) -> Callable[[Connection], None]:
         def ask(conn: Connection) -> None:
+            listen(conn)
             while not self._stop.is_set():
                 while self._decider.suspected:
                     region = self._decider.suspected.pop()
@@ -234,6 +238,7 @@ class Alerter:
         sender, is_current = sender_of(channel, self._rulebook.file_of), self._is_current(channel)
 
         def send(conn: Connection) -> None:
+            listen(conn)
             while not self._stop.is_set() and is_current():
                 if not sender.send_due(conn):
                     wait_for_notice(conn, _LOOK_EVERY_S)
@@ -242,6 +247,7 @@ class Alerter:
 
     def _telling(self, teller: StatusTeller) -> Callable[[Connection], None]:
         def tell(conn: Connection) -> None:
+            listen(conn)
             while not self._stop.is_set():
                 self._stop.wait(teller.tell_due(conn))
                 wait_for_notice(conn, 0)

@@ -28,6 +28,8 @@ _DECISIONS: Final[Mapping[str, type[SitemonError]]] = {
 """What follows from the first two characters of an SQLSTATE. A class that is not here is tried again too."""
 
 _CHECK_VIOLATION: Final = "23514"
+_GIVES_NUMBERS: Final = frozenset(("GetNewTransactionId", "GetNewMultiXactId"))
+"""Where PostgreSQL has no number left for a transaction, until it has vacuumed. By its state it is a limit of a row."""
 _COPIED_LINE: Final = re.compile(r"COPY incoming, line (\d+)")
 
 
@@ -77,6 +79,8 @@ def error_of(exc: psycopg2.Error) -> SitemonError:
         return UnreachableError(words)
     if code == _CHECK_VIOLATION and exc.diag.constraint_name is None:
         return MissingPartitionError(words)
+    if exc.diag.source_function in _GIVES_NUMBERS:
+        return UnreachableError(words)
     decision = _OF_STATES.get(code) or _DECISIONS.get(code[:2], UnreachableError)
     return _poison(exc, words) if decision is PoisonError else decision(words)
 

@@ -21,8 +21,19 @@ def notify(cursor: Cursor) -> None:
     cursor.execute(_NOTIFY)
 
 
+def end_if_frozen(conn: Connection) -> None:
+    """Have the session ended where it is frozen amid a transaction: it keeps sites from other alerters.
+
+    Raises:
+        RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
+
+    """
+    with translated(), conn, conn.cursor() as cursor:
+        cursor.execute(f"SET idle_in_transaction_session_timeout = '{FROZEN_S}s'")
+
+
 def listen(conn: Connection) -> None:
-    """Be told from now on. A session that is frozen amid a transaction is ended: it keeps sites from other alerters.
+    """Be told from now on. Who does not go on to `wait_for_notice` fills PostgreSQL's queue, or our memory.
 
     Raises:
         RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
@@ -30,7 +41,6 @@ def listen(conn: Connection) -> None:
     """
     with translated(), conn, conn.cursor() as cursor:
         cursor.execute(f"LISTEN {CHANNEL}")
-        cursor.execute(f"SET idle_in_transaction_session_timeout = '{FROZEN_S}s'")
 
 
 def wait_for_notice(conn: Connection, timeout_s: float) -> None:

@@ -63,3 +63,25 @@ def test_a_heartbeat_that_is_not_answered_holds_up_no_silence(
             wait_for(lambda: len(looks) > before + 1)
         finally:
             may_end.set()
+
+
+def test_who_waits_for_no_notice_is_told_of_none(scene: Scene, connect_it: Connect) -> None:
+    """What is not read fills PostgreSQL's queue of notices, or our memory: any reader may notify."""
+    sessions: list[Connection] = []
+
+    def connect_one() -> Connection:
+        sessions.append(connect_it())
+        return sessions[-1]
+
+    with running(scene, connect_one):
+        scene.write(scene.results("uddd"))
+        wait_for(lambda: scene.receiver.events)
+        wait_for(lambda: sorted(map(listening, sessions)) == [0, 0, 1, 1])
+
+
+def listening(session: Connection) -> int:
+    """Return to how many channels a session listens."""
+    with session.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_listening_channels()")
+        ((count,),) = cursor.fetchall()
+    return int(count)

@@ -59,11 +59,18 @@ ANOTHER_RECORDER_S = "23505"
 class FromServer(psycopg2.Error):
     """An error as the server sends it; psycopg2's own cannot be given a state."""
 
-    def __init__(self, state: str | None, constraint: str | None = None, context: str | None = None) -> None:
+    def __init__(
+        self,
+        state: str | None,
+        constraint: str | None = None,
+        context: str | None = None,
+        source_function: str | None = None,
+    ) -> None:
         super().__init__("the server's words")
         self.state = state
         self.constraint = constraint
         self.context = context
+        self.source_function = source_function
 
     @property
     def pgcode(self) -> str | None:  # type: ignore[override] # read-only in psycopg2 too
@@ -141,6 +148,11 @@ def test_a_bad_record_says_in_which_row_it_is_where_postgresql_does() -> None:
     error = error_of(FromServer("22021", context="COPY incoming, line 4000, column error"))
     assert isinstance(error, BadRowError)
     assert error.row == 3_999
+
+
+def test_that_no_transaction_gets_a_number_is_said_of_no_record() -> None:
+    for function in ("GetNewTransactionId", "GetNewMultiXactId"):
+        assert type(error_of(FromServer("54000", source_function=function))) is UnreachableError
 
 
 def test_a_class_that_nobody_knows_yet_is_tried_again() -> None:
