@@ -9,6 +9,7 @@ from sitemon.store.connect import Connection, connect
 from sitemon.store.write import begin_batch
 from tests.databases import rows
 from tests.pipeline import wait_for
+from tests.threads import beside
 
 _WAITING = """
     SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database
@@ -42,10 +43,5 @@ def overlapping_batches(server: PostgresServer, owner: Credentials) -> Iterator[
         closing(connect(server, owner, application_name="test")) as second,
     ):
         begin_batch(first.cursor())
-        thread = threading.Thread(target=in_turns)
-        thread.start()
-        try:
+        with beside(in_turns, stop):
             yield
-        finally:
-            stop.set()
-            thread.join()

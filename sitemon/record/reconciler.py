@@ -230,17 +230,19 @@ class Reconciler:
         until_s = clock.monotonic_s() + _BESIDE_S
         while self._may_light and not self._stop.is_set() and clock.monotonic_s() < until_s:
             self._light_a_part()
-        until_s = clock.monotonic_s() + _BESIDE_S
-        while not self._stop.is_set() and clock.monotonic_s() < until_s and self._database.do(count_away_hours):
-            pass
+        self._do_some(count_away_hours)
         if clock.monotonic_s() >= self._forget_at_s:
             self._database.do(self._forget_some)
         if clock.monotonic_s() >= self._forget_publishers_at_s and horizon.has_heard_all:
             living = horizon.publishers
             if not self._database.do(lambda conn: forget_publishers(conn, living)):
                 self._forget_publishers_at_s = clock.monotonic_s() + _FORGET_PUBLISHERS_EVERY_S
+        self._do_some(take_what_came)
+
+    def _do_some(self, action: Callable[[Connection], bool]) -> None:
+        """Do something in the database as long as there is more of it, but not for long."""
         until_s = clock.monotonic_s() + _BESIDE_S
-        while not self._stop.is_set() and clock.monotonic_s() < until_s and self._database.do(take_what_came):
+        while not self._stop.is_set() and clock.monotonic_s() < until_s and self._database.do(action):
             pass
 
     def _say_whether_crowded(self, horizon: Horizon) -> None:

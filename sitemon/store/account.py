@@ -24,6 +24,7 @@ from sitemon.store.write import (
     begin_batch,
     count_away,
     lock_away,
+    lock_states,
     merge,
     settle_states,
 )
@@ -269,7 +270,7 @@ def _delete_derived(
 def _settle(cursor: Cursor, unsettled: Sequence[Sequence[int] | None]) -> None:
     """Settle states of sites whose derived rows were changed here: which sites, in which regions."""
     site_ids, region_ids = unsettled
-    cursor.execute(_sql["lock_states"], {"site_ids": site_ids, "region_ids": region_ids})
+    lock_states(cursor, {"site_ids": site_ids, "region_ids": region_ids})
     settle_states(cursor, Unsettled(site_ids, region_ids))
 
 

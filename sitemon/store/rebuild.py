@@ -18,7 +18,7 @@ from sitemon.store.maintain import alone, count_hours, make_recent_due, sum_days
 from sitemon.store.queries import load_queries
 from sitemon.store.rows import rows_of
 from sitemon.store.slots_ahead import note_next
-from sitemon.store.write import AwayHours, Unsettled, begin_batch, count_away, lock_states, settle_states
+from sitemon.store.write import AwayHours, Unsettled, begin_batch, count_away, lock_states, make_states, settle_states
 
 _sql: Final = load_queries("rebuild.sql")
 
@@ -131,6 +131,7 @@ def _settle(conn: Connection, columns: Mapping[str, Sequence[int]]) -> int:
     with translated(), conn, conn.cursor() as cursor:
         begin_batch(cursor)
         cursor.execute(_sql["forget_states"], columns)
+        make_states(cursor, columns)
         places = lock_states(cursor, columns)
         note_next(cursor, columns)
         if places:

@@ -13,7 +13,7 @@ from sitemon.store.connect import Connection
 from sitemon.store.errors import CanceledError, translated
 from sitemon.store.notify import notify
 from sitemon.store.queries import load_queries
-from sitemon.store.write import Unsettled, begin_batch, lock_states, settle_states
+from sitemon.store.write import Unsettled, begin_batch, lock_states, make_states, settle_states
 
 _sql: Final = load_queries("slots_ahead.sql")
 
@@ -51,6 +51,7 @@ def _take_first(conn: Connection, most: int) -> bool:
 def _take(cursor: Cursor, places: Mapping[str, Sequence[int]]) -> None:
     begin_batch(cursor)
     # States before what is noted, as batches take them: else each would wait for the other.
+    make_states(cursor, places)
     lock_states(cursor, places)
     cursor.execute(_sql["lock"], places)
     cursor.execute(_sql["take"], places)

@@ -162,9 +162,13 @@ def _plan_merge(cursor: Cursor) -> None:
     _planned_at_s[session] = now_s
 
 
-def lock_states(cursor: Cursor, places: Mapping[str, Sequence[int]]) -> list[tuple[int, int]]:
-    """Make what states are lacking of sites in regions, and lock all, to be settled; return of which there are any."""
+def make_states(cursor: Cursor, places: Mapping[str, Sequence[int]]) -> None:
+    """Make what states are lacking of sites in regions that have results, to be settled."""
     cursor.execute(_sql["make_states"], places)
+
+
+def lock_states(cursor: Cursor, places: Mapping[str, Sequence[int] | None]) -> list[tuple[int, int]]:
+    """Lock the states of sites in regions, to be settled; return of which there are any."""
     cursor.execute(_sql["lock_states"], places)
     return cursor.fetchall()
 

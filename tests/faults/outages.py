@@ -20,6 +20,7 @@ from sitemon.store.connect import connect
 from tests.databases import rows, run
 from tests.faults.scene import Scene
 from tests.pipeline import wait_for
+from tests.threads import beside
 
 END_SESSIONS = """
     SELECT pg_terminate_backend(pid)
@@ -139,13 +140,8 @@ def again_and_again(action: Callable[[], object]) -> Iterator[None]:
         while not is_over.wait(0.5):
             action()
 
-    thread = threading.Thread(target=work)
-    thread.start()
-    try:
+    with beside(work, is_over):
         yield
-    finally:
-        is_over.set()
-        thread.join()
 
 
 @contextmanager

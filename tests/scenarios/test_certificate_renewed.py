@@ -1,12 +1,8 @@
 """A certificate that expires is warned of at its thresholds, and a new one anew."""
 
-from datetime import timedelta
-
 from tests.results import this_hour
-from tests.scenarios.story import Story
+from tests.scenarios.story import DAY, Story
 from tests.scenarios.table import lines_of
-
-DAY = timedelta(days=1)
 
 
 def test_a_certificate_is_renewed_in_time_and_the_new_one_is_not(story: Story) -> None:

@@ -316,13 +316,6 @@ WITH gone AS (
 )
 SELECT array_agg(site_id), array_agg(region_id) FROM unsettled;
 
--- name: lock_states
-SELECT
-FROM sitemon.current_state
-WHERE (site_id, region_id) IN (SELECT * FROM unnest(%(site_ids)s::integer[], %(region_ids)s::integer[]))
-ORDER BY site_id, region_id
-FOR UPDATE;
-
 -- name: forget_empty
 -- States, hours and days of sites that have no row for them any more; a row of a slot that lies ahead is none of a state.
 -- By the time of day: a batch that began after this transaction may have made a state.

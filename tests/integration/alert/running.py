@@ -12,6 +12,7 @@ from sitemon.config.sites import SiteSet
 from sitemon.model.errors import RefusedError
 from sitemon.store.connect import Connection
 from tests.integration.alert.scene import Scene
+from tests.threads import beside
 
 Connect = Callable[[], Connection]
 
@@ -38,11 +39,6 @@ def running(scene: Scene, connect: Connect) -> Iterator[None]:
         except RefusedError as exc:
             ended_by.append(exc)
 
-    thread = threading.Thread(target=run)
-    thread.start()
-    try:
+    with beside(run, stop):
         yield
-    finally:
-        stop.set()
-        thread.join()
     assert ended_by == []

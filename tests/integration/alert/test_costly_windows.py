@@ -27,6 +27,7 @@ from tests.databases import rows
 from tests.integration.alert.scene import Scene
 from tests.pipeline import wait_for
 from tests.results import a_result
+from tests.threads import beside
 
 SITES = 40
 
@@ -72,13 +73,8 @@ def deciding(scene: Scene, sites: SiteSet, server: PostgresServer, owner: Creden
         stop=stop,
     )
     scene.write(scene.results("udddd", start=1, site="victim"))
-    running = threading.Thread(target=one.run)
-    running.start()
-    try:
+    with beside(one.run, stop):
         yield
-    finally:
-        stop.set()
-        running.join()
 
 
 def test_results_are_written_while_windows_are_computed(

@@ -69,6 +69,14 @@ def record(scene: Scene, *slots_: list[Any]) -> None:
         scene.write(slot)
 
 
+def go_offline(scene: Scene, failed: list[list[Any]], later: Callable[[float], None]) -> None:
+    """Record slots that fail; the region is looked at after the first, when they begin to fail at once."""
+    record(scene, failed[0])
+    later(1)
+    record(scene, *failed[1:])
+    later(1)
+
+
 def test_nobody_is_told_of_its_sites_and_those_of_others_are_decided(
     scene: Scene, batches: Callable[[], Any], later: Callable[[float], None], tries: list[bool]
 ) -> None:
@@ -77,10 +85,7 @@ def test_nobody_is_told_of_its_sites_and_those_of_others_are_decided(
     scene.arrive(*first)
     record(scene, *slots(scene, "udddd", others, region="eu"))
     with batches():
-        record(scene, failed[0])
-        later(1)
-        record(scene, *failed[1:])
-        later(1)
+        go_offline(scene, failed, later)
         assert sorted(told(scene)) == [("site.down", name) for name in others]
         assert tries == [False]
         assert rows(scene.conn, NOTED) == [(0, 0)]
@@ -112,10 +117,7 @@ def test_one_that_is_over_before_it_could_be_noted_is_noted_and_told_as_a_whole(
     first, *failed = slots(scene, "udddd")
     scene.arrive(*first)
     with batches():
-        record(scene, failed[0])
-        later(1)
-        record(scene, *failed[1:])
-        later(1)
+        go_offline(scene, failed, later)
         record(scene, *slots(scene, "uuu", start=5))
         later(10)
         assert told(scene) == []
@@ -130,10 +132,7 @@ def test_once_it_is_online_again_what_is_down_is_told_before_that_could_be_noted
 ) -> None:
     first, *failed = slots(scene, "uddd")
     scene.arrive(*first)
-    record(scene, failed[0])
-    later(1)
-    record(scene, *failed[1:])
-    later(1)
+    go_offline(scene, failed, later)
     assert told(scene) == [OFFLINE]
     with batches():
         record(scene, *slots(scene, "uuu", SITES[1:], start=4))
@@ -153,10 +152,7 @@ def test_after_minutes_its_sites_are_told_as_down_and_corrected_once_it_is_noted
     first, *failed = slots(scene, "udddd")
     scene.arrive(*first)
     with batches():
-        record(scene, failed[0])
-        later(1)
-        record(scene, *failed[1:])
-        later(1)
+        go_offline(scene, failed, later)
         later(290)
         assert told(scene) == []
         later(11)
@@ -181,10 +177,7 @@ def test_where_the_transaction_that_noted_it_fails_no_site_is_told(
     first, *failed = slots(scene, "udddd")
     scene.arrive(*first)
     monkeypatch.setattr(decide, "begin", begin)
-    record(scene, failed[0])
-    later(1)
-    record(scene, *failed[1:])
-    later(1)
+    go_offline(scene, failed, later)
     later(1)
     assert told(scene) == [OFFLINE]
     assert rows(scene.conn, NOTED) == [(1, 0)]

@@ -64,6 +64,16 @@ def write(conn: Connection, names: Names, batches: Sequence[Sequence[Result]]) -
         write_batch(conn, names, batch)
 
 
+def write_at_little_cost(conn: Connection, names: Names, batches: Sequence[Sequence[Result]]) -> None:
+    """Write them; fail where many results are read for that, or where a rebuild finds another state."""
+    before = read(conn)
+    write(conn, names, batches)
+    assert read(conn) - before < FEW * len(batches)
+    found = rows(conn, STATES)
+    rebuild(conn, this_hour(), lambda _: None)
+    assert rows(conn, STATES) == found
+
+
 @pytest.fixture(params=[*BEFORE.values()], ids=[*BEFORE])
 def _long_missed(request: pytest.FixtureRequest, conn: Connection, names: Names) -> None:
     """A site that was seen before, or never, and then not for so many slots."""
@@ -75,12 +85,7 @@ def _long_missed(request: pytest.FixtureRequest, conn: Connection, names: Names)
 def test_what_comes_then_does_not_have_them_read(
     conn: Connection, names: Names, batches: Sequence[Sequence[Result]]
 ) -> None:
-    before = read(conn)
-    write(conn, names, batches)
-    assert read(conn) - before < FEW * len(batches)
-    found = rows(conn, STATES)
-    rebuild(conn, this_hour(), lambda _: None)
-    assert rows(conn, STATES) == found
+    write_at_little_cost(conn, names, batches)
 
 
 @pytest.mark.usefixtures("_long_missed")
@@ -107,9 +112,4 @@ def test_what_is_seen_in_the_midst_of_a_state_has_them_read_once(
 ) -> None:
     write(conn, names, [[up(0)], [missed(slot) for slot in range(2, NEXT)], [up(NEXT)]])
     write(conn, names, [[down(1)]])
-    before = read(conn)
-    write(conn, names, batches)
-    assert read(conn) - before < FEW * len(batches)
-    found = rows(conn, STATES)
-    rebuild(conn, this_hour(), lambda _: None)
-    assert rows(conn, STATES) == found
+    write_at_little_cost(conn, names, batches)

@@ -19,6 +19,7 @@ from sitemon.store.write import prepare_session, write_batch
 from tests.databases import owner, reading_role, rows, template
 from tests.results import a_down
 from tests.servers import UnsafePostgres
+from tests.threads import beside
 
 __all__ = ["owner", "template"]
 
@@ -77,14 +78,9 @@ def test_who_listens_looks_now_and_then_however_often_a_reader_notifies(
             while not stop.is_set():
                 rows(notifier, f"SELECT pg_notify('{CHANNEL}', '')")
 
-        thread = threading.Thread(target=notify)
-        thread.start()
-        try:
+        with beside(notify, stop, within_s=10):
             wait_for_notice(listener, 10)
             began_s = clock.monotonic_s()
             for _ in range(10):
                 wait_for_notice(listener, 10)
             assert clock.monotonic_s() - began_s >= 10 * 0.05
-        finally:
-            stop.set()
-            thread.join(10)

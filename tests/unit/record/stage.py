@@ -17,6 +17,7 @@ from sitemon.store.write import Written
 from sitemon.stream.consumer import Consumer
 from sitemon.stream.in_memory import MemoryBroker, MemoryProducer
 from sitemon.stream.topics import Topics
+from tests.threads import beside
 
 TOPICS: Final = Topics("s.results", "s.schedule", "s.dead-letters", "s.marks", "s.status")
 
@@ -63,11 +64,5 @@ def recorder_of(
 @contextmanager
 def running(recorder: Recorder, stop: threading.Event) -> Iterator[None]:
     """Run a recorder for the length of the block; it is told to stop at its end, and must end."""
-    thread = threading.Thread(target=recorder.run)
-    thread.start()
-    try:
+    with beside(recorder.run, stop, within_s=10):
         yield
-    finally:
-        stop.set()
-        thread.join(10)
-        assert not thread.is_alive()
