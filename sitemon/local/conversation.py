@@ -167,10 +167,13 @@ class Server:
 
     def _accept(self) -> None:
         with contextlib.suppress(OSError):
-            while not self.closing.is_set():
+            while True:
                 connection, _ = self._listener.accept()
-                self.accepted += 1
                 self._open.add(connection)
+                if self.closing.is_set():
+                    connection.close()
+                    return
+                self.accepted += 1
                 thread = threading.Thread(target=self._converse, args=(connection,), name="test-server")
                 self._threads.append(thread)
                 thread.start()
@@ -181,6 +184,7 @@ class Server:
                 with connection:
                     self._behave(Conversation(connection, self))
             else:
-                with connection, self._tls.wrap_socket(connection, server_side=True) as secured:
+                # A copy: `wrap_socket` takes the descriptor that it gets, and `close` needs one.
+                with connection, self._tls.wrap_socket(connection.dup(), server_side=True) as secured:
                     self._behave(Conversation(secured, self))
         self._open.discard(connection)
