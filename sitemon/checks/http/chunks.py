@@ -3,13 +3,14 @@
 import re
 from typing import Final
 
-from sitemon.checks.http.head import malformed
+from sitemon.checks.http.head import MOST_LINES, malformed
 
 LONGEST_LINE_BYTES: Final = 64 << 10
 _MANY: Final = 100
 _FEW_BYTES: Final = 64
 NO_VALID_SIZE: Final = "a chunk of the body has no valid size"
 LONGER_THAN_ITS_SIZE: Final = "a chunk of the body is longer than its size"
+MANY_TRAILERS: Final = f"the response has more than {MOST_LINES} trailers"
 
 _PLAIN_SIZE: Final = re.compile(rb"([0-9A-Fa-f]{1,16})\r\n")
 _SIZE: Final = re.compile(rb"[0-9A-Fa-f]{1,16}")
@@ -51,6 +52,7 @@ class Chunks:
         self._left = 0  # of the chunk under way
         self._is_within = False  # a chunk, whose end has not been seen
         self._is_last = False
+        self._trailers_left = MOST_LINES
 
     @property
     def held_bytes(self) -> int:
@@ -96,9 +98,13 @@ class Chunks:
             if line != b"\r\n":
                 raise malformed(LONGER_THAN_ITS_SIZE)
             self._is_within = False
-        elif self._is_last:
-            self.is_over = not line.strip()
-        else:
+        elif not self._is_last:
             self._left = size_of(line)
             self._is_within = self._left > 0
             self._is_last = not self._is_within
+        elif not line.strip():
+            self.is_over = True
+        elif self._trailers_left:
+            self._trailers_left -= 1
+        else:
+            raise malformed(MANY_TRAILERS)

@@ -10,7 +10,7 @@ from sitemon.checks.errors import CheckError
 from sitemon.model.outcome import Reason
 
 _MOST_BYTES: Final = 64 << 10
-_MOST_LINES: Final = 200
+MOST_LINES: Final = 200
 _BYTES_OF_LINE: Final = 300
 """Of memory, beside its characters: a field is two texts in a list, and two in a mapping."""
 _FRAME_BYTES: Final = 9
@@ -50,7 +50,7 @@ class Head(msgspec.Struct, eq=False):
     headers: dict[str, str] = {}
     is_complete: bool = False
     _bytes_left: int = _MOST_BYTES
-    _lines_left: int = _MOST_LINES + 2  # the status line, and the empty one at the end
+    _lines_left: int = MOST_LINES + 2  # the status line, and the empty one at the end
     _is_interim: bool = False
     _unread: bytes = b""
 
@@ -94,7 +94,7 @@ class Head(msgspec.Struct, eq=False):
     @property
     def held_bytes(self) -> int:
         """About how much of memory it takes: repeated fields stand there one by one and joined."""
-        lines, count = _MOST_LINES + 2 - self._lines_left, _MOST_BYTES - self._bytes_left
+        lines, count = MOST_LINES + 2 - self._lines_left, _MOST_BYTES - self._bytes_left
         return lines * _BYTES_OF_LINE + 2 * count + len(self._unread)
 
     @property
@@ -147,7 +147,7 @@ class Head(msgspec.Struct, eq=False):
 
     def _count(self, line: bytes) -> None:
         if not self._lines_left:
-            raise malformed("the response has more than 200 header lines")
+            raise malformed(f"the response has more than {MOST_LINES} header lines")
         if len(line) > self._bytes_left:
             raise malformed(TOO_LONG)
         if self._bytes_left == _MOST_BYTES:

@@ -40,6 +40,7 @@ BROKEN_RESPONSES = {
     "has a bare carriage return in a header": b"HTTP/1.1 200 OK\r\nX: a\rY: b\r\n\r\n",
     "speaks HTTP/0.9": b"<html>hello</html>",
     "speaks no HTTP that we know": b"ICY 200 OK\r\n\r\n",
+    "has very many trailers": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n" + b"a\n" * 201 + b"\r\n",
     "has broken compression": response(b"not gzip at all", headers={"Content-Encoding": "gzip"}),
     "has compression that is cut off": response(gzip.compress(b"hello")[:-4], headers={"Content-Encoding": "gzip"}),
     "has compression with a wrong checksum": response(

@@ -28,6 +28,7 @@ def test_the_content_is_the_same_however_it_is_cut(cuts: list[int]) -> None:
         (WHOLE + b"and more", b"hello world"),
         (b"000\r\n\r\n", b""),
         (b"A\n0123456789\r\n0\r\n\r\n", b"0123456789"),
+        (b"0\r\n" + b"a\n" * 200 + b"\r\n", b""),
     ],
 )
 def test_what_comes_after_the_last_chunk_is_no_content(data: bytes, content: bytes) -> None:
@@ -50,6 +51,7 @@ def test_what_is_cut_off_is_not_over(data: bytes) -> None:
         (b"5\r\nhello you\r\n", "longer than its size"),
         (b"5\r\nhello\n0\r\n\r\n", "longer than its size"),
         (b"5\r\nhello you", "longer than its size"),
+        (b"0\r\n" + b"a\n" * 201, "more than 200 trailers"),
     ],
 )
 def test_broken_framing_is_told(data: bytes, words: str) -> None:
