@@ -31,6 +31,11 @@ _MOST_UNNAMED: Final = 20
 """Of regions that no configured site names, and the schedule does: whoever may write to it could invent any number."""
 
 
+def unnamed_regions(connectivity: Connectivity, alerts: Alerts) -> set[str]:
+    """Return the regions of which people hear though no configured site names them."""
+    return connectivity.scheduled_first(_MOST_UNNAMED) | alerts.references.keys()
+
+
 class Regions:
     """The regions from which sites are seen. What becomes of them is said once, in the transaction that notes it.
 
@@ -77,7 +82,7 @@ class Regions:
     def _worth_a_look(self, connectivity: Connectivity, unnamed: set[str]) -> set[str]:
         if not unnamed:
             return set()
-        return unnamed & (connectivity.scheduled_first(_MOST_UNNAMED) | self._alerts().references.keys())
+        return unnamed & unnamed_regions(connectivity, self._alerts())
 
     def _look_at(self, connectivity: Connectivity, region: str, just_cut: int, last: Outage | None) -> None:
         if last is not None and last.until_at is None:

@@ -1,13 +1,14 @@
 """Says when nobody looks at sites, and tells an outside service that results are recorded."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Final
 
 from sitemon import clock
 from sitemon.alert.links import linked
 from sitemon.alert.own_events import silence_event
+from sitemon.alert.regions import unnamed_regions
 from sitemon.checks.once import observe
 from sitemon.model.alerts import NO_FILE, Alerts, Heartbeat
 from sitemon.model.outcome import Outcome
@@ -15,29 +16,41 @@ from sitemon.model.site import Site
 from sitemon.store.connect import Connection
 from sitemon.store.deciding import Saying
 from sitemon.store.silence import NAMED, Silence, is_recording, take_silences
+from sitemon.turns import in_turns
 
 log = logging.getLogger(__name__)
 
 LOOK_EVERY_S: Final = 15.0
+_SAID_AT_ONCE: Final = 20
+"""Of what begins, and of what is over: who has sites in very many regions would have all others overlooked."""
 
 
-def say_silences(conn: Connection, alerts: Alerts, now: Callable[[], datetime], file_of: Callable[[str], str]) -> None:
+def say_silences(
+    conn: Connection,
+    alerts: Alerts,
+    now: Callable[[], datetime],
+    regions: Collection[str],
+    file_of: Callable[[str], str],
+) -> None:
     """Say for which causes sites are not looked at, each once, and when that is over; again, if it is of others too.
+
+    Sites have these `regions`; of most others it is said together. Where it is more than is said at once, the rest is
+    for later looks, by turns of files.
 
     Raises:
         RetryableError, RefusedError: as `sitemon.store.errors.translated` says; nothing is said then.
 
     """
     with take_silences(conn) as silences:
-        lasting = {(one.cause, one.region) for one in silences.now}
-        told = {(one.cause, one.region) for one in silences.told}
-        begun = [one for one in silences.now if (one.cause, one.region) not in told and silences.begin(one)]
-        more = [one._replace(named=names) for one in silences.now if (names := _further(one, file_of))]
-        begun += [one for one in more if silences.tell_again(one)]
-        over = [one for one in silences.told if (one.cause, one.region) not in lasting and silences.end(one)]
+        lasting = silences.lasting({*regions, *unnamed_regions(silences.connectivity, alerts)})
+        told = silences.told()
+        causes = {*map(_key, lasting)}
+        ended = [one for one in told if _key(one) not in causes]
+        begun = [one for one in _in_turns(_untold(lasting, told, file_of), file_of) if silences.tell(one)]
+        over = [one for one in ended[:_SAID_AT_ONCE] if silences.end(one)]
         # What lasts comes last, so that nobody takes the end of one cause for the end of all.
         events = [
-            *(silence_event(one, now(), is_over=True, still=_still(one, silences.now)) for one in over),
+            *(silence_event(one, now(), is_over=True, still=_still(one, lasting)) for one in over),
             *(silence_event(one, now(), is_over=False) for one in begun),
         ]
         for one in begun:
@@ -49,6 +62,26 @@ def say_silences(conn: Connection, alerts: Alerts, now: Callable[[], datetime], 
                 for event in events
                 for channel in channels
             )
+
+
+def _untold(lasting: Iterable[Silence], told: Iterable[Silence], file_of: Callable[[str], str]) -> Iterator[Silence]:
+    """Yield what was not told, and what was and is to be told of further sites, which it names."""
+    known = {*map(_key, told)}
+    for one in lasting:
+        if _key(one) not in known:
+            yield one
+        elif names := _further(one, file_of):
+            yield one._replace(named=names)
+
+
+def _in_turns(silences: Iterable[Silence], file_of: Callable[[str], str]) -> list[Silence]:
+    """Return what is said at once: by turns of the files whose sites are not looked at."""
+    owned = ((frozenset(map(file_of, one.further)), one) for one in silences)
+    return in_turns(owned)[:_SAID_AT_ONCE]
+
+
+def _key(silence: Silence) -> tuple[str, str]:
+    return silence.cause, silence.region
 
 
 def _further(silence: Silence, file_of: Callable[[str], str]) -> tuple[str, ...]:

@@ -1,11 +1,9 @@
 """Which sites nobody looks at, and whether anything is recorded at all."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
-
-from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, in psycopg2's spelling
 
 from sitemon.store.connect import Connection
 from sitemon.store.deciding import Deciding
@@ -15,6 +13,9 @@ from sitemon.store.rows import rows_of
 
 _sql: Final = load_queries("silence.sql")
 NAMED: Final = 5
+ELSEWHERE: Final = "other regions"
+"""As which one those count that were not asked for by name."""
+
 _PAUSE: Final = timedelta(minutes=15)
 """How long after it was told that sites are not looked at it is not told of further ones."""
 
@@ -22,8 +23,9 @@ _PAUSE: Final = timedelta(minutes=15)
 class Silence(NamedTuple):
     """Why so many sites have not been looked at, some of them by name.
 
-    `cause` is the reason of what was missed, or ``not_recorded``; `region` is empty where it is the same in all. Some
-    time after it was told, `known` are those that were not looked at then either, and `further` all others.
+    `cause` is the reason of what was missed, or ``not_recorded``; `region` is empty where it is the same in all. Of one
+    that was not told, all sites are `further` ones; some time after it was told, `known` are those that were not looked
+    at then either, and `further` all others.
     """
 
     cause: str
@@ -36,25 +38,25 @@ class Silence(NamedTuple):
 
 
 class Silences(Deciding):
-    """One transaction in which it is decided what is said: what there is now, and what was said of before."""
+    """One transaction in which it is decided what is said."""
 
-    def __init__(self, cursor: Cursor) -> None:
-        super().__init__(cursor)
-        cursor.execute(_sql["silent"], {"named": NAMED, "pause": _PAUSE})
-        self.now = [
+    def lasting(self, regions: Collection[str]) -> list[Silence]:
+        """Return what there is now, in these regions each for itself, in all others together."""
+        asked = {"named": NAMED, "pause": _PAUSE, "regions": [*regions], "elsewhere": ELSEWHERE}
+        self._cursor.execute(_sql["silent"], asked)
+        return [
             Silence(cause, region, since_at, sites, *map(tuple, names))
-            for cause, region, sites, since_at, *names in cursor.fetchall()
+            for cause, region, sites, since_at, *names in self._cursor.fetchall()
         ]
-        cursor.execute(_sql["open_silences"])
-        self.told = [Silence(*row) for row in cursor.fetchall()]
 
-    def begin(self, silence: Silence) -> bool:
-        """Note that it is said; return False where another alerter does."""
-        return self._note("begin_silence", silence)
+    def told(self) -> list[Silence]:
+        """Return what was said to last, what was said first before all others."""
+        self._cursor.execute(_sql["open_silences"])
+        return [Silence(*row) for row in self._cursor.fetchall()]
 
-    def tell_again(self, silence: Silence) -> bool:
-        """Note that it is said of further sites; return False where another alerter does."""
-        return self._note("tell_silence_again", silence)
+    def tell(self, silence: Silence) -> bool:
+        """Note that it is said, or said again of further sites; return False where another alerter does."""
+        return self._note("tell_silence", silence)
 
     def end(self, silence: Silence) -> bool:
         """Note that it is said to be over; return False where another alerter does."""

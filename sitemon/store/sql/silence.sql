@@ -1,7 +1,8 @@
 -- name: silent
 -- Why sites have not been looked at for longer than three of their intervals and a minute, how many, and since when. What
 -- stops everything is one cause; what concerns workers, or a monitor, is one for each region. A window of maintenance is no
--- reason not to look. Of a cause that was told a while ago, which of them it was told of, and which are further ones.
+-- reason not to look. Other regions than these are as one: whoever may write results invents any number. Of a cause that was
+-- told a while ago, which of them it was told of, and which are further ones: all of one that was not told.
 WITH watched AS (
     SELECT
         site,
@@ -25,7 +26,8 @@ WITH watched AS (
                 JOIN sitemon.site AS scheduled USING (site_id)
                 WHERE scheduled.name = watched.site AND until_ms = 9223372036854775807
             ) THEN ''
-            ELSE region
+            WHEN region = ANY (%(regions)s) THEN region
+            ELSE %(elsewhere)s
         END AS place
     FROM watched
     WHERE silent_at < now()
@@ -36,28 +38,23 @@ SELECT
     count(*),
     min(placed.since_at),
     (array_agg(site ORDER BY site))[:%(named)s],
-    coalesce(array_agg(site) FILTER (WHERE silent_at < told_at), '{}'),
-    coalesce(array_agg(site ORDER BY site) FILTER (WHERE silent_at >= told_at), '{}')
+    coalesce(array_agg(site) FILTER (WHERE is_told_again AND silent_at < told_at), '{}'),
+    coalesce(array_agg(site ORDER BY site) FILTER (WHERE told_at IS NULL OR is_told_again AND silent_at >= told_at), '{}')
 FROM placed
 LEFT JOIN sitemon.silence
     ON silence.cause = placed.cause
     AND silence.region = place
     AND ended_at IS NULL
-    AND told_at < now() - %(pause)s
+CROSS JOIN LATERAL (SELECT told_at < now() - %(pause)s AS is_told_again) AS pause
 GROUP BY placed.cause, place
 ORDER BY placed.cause, place;
 
 -- name: open_silences
-SELECT cause, region, since_at FROM sitemon.silence WHERE ended_at IS NULL;
+SELECT cause, region, since_at FROM sitemon.silence WHERE ended_at IS NULL ORDER BY told_at, cause, region;
 
--- name: begin_silence
+-- name: tell_silence
 INSERT INTO sitemon.silence (cause, region, since_at) VALUES (%(cause)s, %(region)s, %(since_at)s)
-ON CONFLICT DO NOTHING
-RETURNING cause;
-
--- name: tell_silence_again
-UPDATE sitemon.silence SET told_at = now()
-WHERE (cause, region) = (%(cause)s, %(region)s) AND ended_at IS NULL AND told_at < now() - %(pause)s
+ON CONFLICT (cause, region) WHERE ended_at IS NULL DO UPDATE SET told_at = now() WHERE silence.told_at < now() - %(pause)s
 RETURNING cause;
 
 -- name: end_silence

@@ -165,7 +165,7 @@ def test_its_sites_are_unknown_until_they_are_seen_again(scene: Scene) -> None:
     assert {shown(scene, site) for site in SITES} == {("unknown", 2)}
     assert all(watch.is_region_offline for watch in PresentReader().read(scene.conn).watches)
     with take_silences(scene.conn) as silences:
-        assert silences.now == []
+        assert silences.lasting([]) == []
     arrive(scene, "uu", SITES[1:], start=5)
     arrive(scene, "ddd", SITES[:1], start=5)
     assert scene.incidents == [(5, None)]

@@ -15,15 +15,22 @@ from tests.integration.alert.scene import Scene
 from tests.integration.store.events import at, started
 from tests.results import a_missed, a_result
 
+REGIONS = ["default", "eu", "us"]
+
 
 def this_minute() -> datetime:
     return clock.utc_now().replace(second=0, microsecond=0)
 
 
+def file_of(site: str) -> str:
+    """Return as whose a site counts in these tests: all whose names begin alike are of one."""
+    return site[0]
+
+
 def say(scene: Scene) -> list[tuple[str, str, int]]:
     """Look who looks, send, and return what was said since: state, cause, and of how many sites."""
     before = len(scene.receiver.events)
-    say_silences(scene.conn, scene.alerts, clock.utc_now, lambda site: site[0])
+    say_silences(scene.conn, scene.alerts, clock.utc_now, REGIONS, file_of)
     scene.send()
     events = scene.receiver.events[before:]
     assert {event["type"] for event in events} <= {"monitor.silent"}
@@ -141,3 +148,46 @@ def test_of_one_file_it_is_said_again_when_they_are_far_more(
     told(scene, LATER)
     shed(scene, [f"shop-{n}" for n in range(3, 3 + further)], LATER)
     assert say(scene) == expected
+
+
+MANY = [f"r{number:03}" for number in range(100)]
+AT_ONCE = 20
+
+
+def shed_in(scene: Scene, site: str, regions: list[str], reason: Reason = Reason.SHED) -> None:
+    """Let a site be seen in these regions for the last time, then missed until now."""
+    write_notices(scene.conn, scene.names, [started(0, site=site, region=region) for region in regions])
+    scene.write([a_result(site, slot_at=at(0), region=region) for region in regions])
+    late = [(slot_at, region) for slot_at in (at(1), this_minute()) for region in regions]
+    scene.write([a_missed(site, slot_at=slot_at, region=region, reason=reason) for slot_at, region in late])
+
+
+def places(scene: Scene, regions: list[str]) -> list[str]:
+    """Look who looks, and return of which regions something was said since."""
+    before = len(scene.receiver.events)
+    say_silences(scene.conn, scene.alerts, clock.utc_now, regions, file_of)
+    scene.send()
+    return [event["data"]["region"] for event in scene.receiver.events[before:]]
+
+
+def test_who_has_sites_in_very_many_regions_keeps_nobody_from_hearing_of_others(scene: Scene) -> None:
+    shed_in(scene, "evil", MANY)
+    shed_in(scene, "shop", ["us"], Reason.WORKER_LOST)
+    said = places(scene, [*MANY, "us"])
+    assert (len(said), said[:2]) == (AT_ONCE, ["r000", "us"])
+    assert places(scene, [*MANY, "us"]) == MANY[AT_ONCE - 1 : 2 * AT_ONCE - 1]
+
+
+def test_it_is_over_for_so_many_regions_at_once(scene: Scene) -> None:
+    shed_in(scene, "evil", MANY[: AT_ONCE + 1])
+    assert len(places(scene, MANY) + places(scene, MANY)) == AT_ONCE + 1
+    scene.write([a_result("evil", slot_at=this_minute(), region=region) for region in MANY[: AT_ONCE + 1]])
+    assert places(scene, MANY) == MANY[:AT_ONCE]
+    assert places(scene, MANY) == MANY[AT_ONCE : AT_ONCE + 1]
+
+
+def test_of_regions_that_somebody_invented_it_is_said_together(scene: Scene) -> None:
+    scene.write([a_result("tried", slot_at=at(n), kind="monitor", region=region) for n in (0, 1) for region in MANY])
+    assert places(scene, []) == ["other regions"]
+    assert scene.receiver.events[0]["data"]["sites"] == len(MANY)
+    assert places(scene, []) == []
