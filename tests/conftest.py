@@ -104,12 +104,25 @@ def pytest_collection() -> Iterator[None]:
         gc.freeze()
 
 
+_LONGEST = (
+    "acceptance/test_messages_in_hand.py",
+    "acceptance/test_worker_with_beat.py",
+    "acceptance/test_demo.py",
+    "acceptance/test_all_cores.py",
+    "integration/stream/test_follower.py",
+    "integration/stream/test_outages.py",
+)
+"""Each takes over a minute, most of which it waits."""
 _TIERS = ("faults", "acceptance", "browser", "scenarios", "integration", "migration", "contract", "unit")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let the tiers whose files take longest come first, so that no process ends long after the others."""
-    items.sort(key=lambda item: _TIERS.index(item.path.relative_to(Path(__file__).parent).parts[0]))
+    """Let what takes longest come first, so that no process ends long after the others."""
+    items.sort(key=lambda item: _place(item.path.relative_to(Path(__file__).parent)))
+
+
+def _place(file: Path) -> tuple[bool, int]:
+    return str(file) not in _LONGEST, _TIERS.index(file.parts[0])
 
 
 @pytest.hookimpl(optionalhook=True)

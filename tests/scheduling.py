@@ -10,7 +10,12 @@ WAITING: Final = 4
 over long before."""
 MOST_COMPUTING: Final = 6
 """More would not fit on the servers of a run, which are there once: PostgreSQL takes 200 connections."""
-_MOSTLY_WAIT: Final = ("tests/acceptance/", "tests/faults/")
+_MOSTLY_WAIT: Final = (
+    "tests/acceptance/",
+    "tests/faults/",
+    "tests/integration/stream/test_follower.py",
+    "tests/integration/stream/test_outages.py",
+)
 
 
 class WaitingBesideComputing(LoadFileScheduling):  # type: ignore[misc]  # xdist has no types
