@@ -6,6 +6,8 @@ from sitemon.store.connect import Connection
 from sitemon.store.slots_ahead import take_what_came
 from tests.databases import execute
 
+MANY = 2_000
+"""Watches of which what came is taken in one transaction."""
 DAY_AHEAD = timedelta(hours=20)
 """Added to a slot of `this_hour`, it gives one that nobody reaches while the tests run."""
 
@@ -20,5 +22,5 @@ def bring_nearer(conn: Connection, by: timedelta = DAY_AHEAD) -> None:
 def let_come(conn: Connection, by: timedelta = DAY_AHEAD) -> None:
     """Let so much time pass, and a recorder take what has come by then."""
     bring_nearer(conn, by)
-    while take_what_came(conn):
+    while take_what_came(conn, MANY):
         pass

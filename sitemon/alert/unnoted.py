@@ -57,7 +57,7 @@ class Unnoted:
     def left_of(self, region: str, last: Outage | None) -> Outage | None:
         """Return the last outage of a region, of which `last` is noted; forget what is noted, perhaps by others."""
         one = self._left.pop(region, None)
-        if one and one.gone and last and last.until_at is None:
+        if one and last and last.until_at is None:
             one = one._replace(from_at=last.from_at, gone=None)
         if one is None or not _is_any_left(one, last):
             return last
@@ -100,5 +100,5 @@ def _is_any_left(one: Left, last: Outage | None) -> bool:
     """Tell whether something is left to be noted where `last` is the last outage that is."""
     if one.gone:
         return last is None or (last.until_at is not None and last.until_at <= one.from_at)
-    # What another alerter noted since then is not over by that.
-    return one.back is not None and last is not None and last.until_at is None and last.from_at == one.from_at
+    # One that began after the region was back is another one.
+    return one.back is not None and last is not None and last.until_at is None and last.from_at < one.back.at

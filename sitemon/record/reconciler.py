@@ -54,6 +54,8 @@ _FORGET_AGAIN_S: Final = 60.0
 """After it took too long: nothing was closed meanwhile."""
 _MOST_SITES: Final = 1_000
 """Of so many the history is forgotten at once: that of a site that is edited all day is millions of events."""
+_MOST_WATCHES: Final = 2_000
+"""Of so many what lay ahead is taken at once."""
 _FORGET_PUBLISHERS_EVERY_S: Final = 60.0
 _MOST_PUT_ASIDE: Final = 100
 """Of a poll: the account waits while they are written. Where the others lie is said."""
@@ -91,7 +93,7 @@ class _Counted(NamedTuple):
 
 
 class _Width:
-    """How much a transaction should be about, so that it takes about a second: time in milliseconds, or sites."""
+    """How much a transaction should be about, so that it takes about a second: time in milliseconds, sites, watches."""
 
     def __init__(self, least: int, most: int) -> None:
         self._least = self._width = least
@@ -128,7 +130,7 @@ class Reconciler:
         self._read_up_to: dict[TopicPartition, int] = {}
         self._outage = Outage(stop)
         self._closing, self._lighting = _Width(_STEP_MS, _WIDEST_MS), _Width(_STEP_MS, _WIDEST_MS)
-        self._forgetting = _Width(1, _MOST_SITES)
+        self._forgetting, self._taking = _Width(1, _MOST_SITES), _Width(1, _MOST_WATCHES)
         self._may_light = True
         self._counted: _Counted | None = None
         self._forget_at_s = clock.monotonic_s() + _FORGET_EVERY_S
@@ -237,7 +239,7 @@ class Reconciler:
             living = horizon.publishers
             if not self._database.do(lambda conn: forget_publishers(conn, living)):
                 self._forget_publishers_at_s = clock.monotonic_s() + _FORGET_PUBLISHERS_EVERY_S
-        self._do_some(take_what_came)
+        self._do_some(self._take_what_came)
 
     def _do_some(self, action: Callable[[Connection], bool]) -> None:
         """Do something in the database as long as there is more of it, but not for long."""
@@ -308,6 +310,10 @@ class Reconciler:
         """Look at the next part of what was dark, as much as takes about a second."""
         with self._lighting.measured() as width_ms:
             self._may_light = self._database.do(lambda conn: light(conn, width_ms))
+
+    def _take_what_came(self, conn: Connection) -> bool:
+        with self._taking.measured() as watches:
+            return take_what_came(conn, watches)
 
     def _forget_some(self, conn: Connection) -> None:
         """Forget the history of the next sites. That it takes too long keeps nobody from closing the account."""

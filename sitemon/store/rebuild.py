@@ -5,7 +5,8 @@ roll-up is; before it and after it, results that come late move the hour by thei
 the same row locks that recorders take. So it can be broken off at any time, done again, and done twice at once.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final, NamedTuple
 
@@ -14,7 +15,7 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, in psy
 from sitemon.model.errors import FatalError
 from sitemon.store.connect import Connection
 from sitemon.store.errors import CanceledError, translated
-from sitemon.store.maintain import alone, count_hours, make_recent_due, sum_days, watermarks
+from sitemon.store.maintain import Watermarks, alone, count_hours, make_recent_due, sum_days, watermarks
 from sitemon.store.queries import load_queries
 from sitemon.store.rows import rows_of
 from sitemon.store.slots_ahead import note_next
@@ -48,7 +49,6 @@ def rebuild(conn: Connection, from_at: datetime | None, told: Callable[[date], N
 
     """
     with translated(), conn, conn.cursor() as cursor:
-        cursor.execute(_sql["take_time"])
         marks = watermarks(cursor)
     first_at = marks.raw_from_at if from_at is None else _start_of(from_at.astimezone(UTC).date())
     if first_at < marks.raw_from_at:
@@ -62,7 +62,7 @@ def _rebuild_days(conn: Connection, first_at: datetime, told: Callable[[date], N
     while _rebuild_day(conn, first_at + days * _DAY):
         told((first_at + days * _DAY).date())
         days += 1
-    with alone(conn) as (cursor, marks):
+    with _alone_for_long(conn) as (cursor, marks):
         # There is nothing yet after the watermarks.
         _forget_hours(cursor, marks.hours_until_at, "infinity")
         _forget_days(cursor, marks.days_until, "infinity")
@@ -75,7 +75,7 @@ def _rebuild_day(conn: Connection, day_at: datetime) -> bool:
     for hour in range(24):
         if not _rebuild_hour(conn, day_at + hour * _HOUR):
             return hour > 0
-    with alone(conn) as (cursor, marks):
+    with _alone_for_long(conn) as (cursor, marks):
         if marks.raw_from_at <= day_at:
             _forget_days(cursor, day_at.date(), day_at.date() + _DAY)
             if day_at.date() < marks.days_until:
@@ -84,12 +84,19 @@ def _rebuild_day(conn: Connection, day_at: datetime) -> bool:
 
 
 def _rebuild_hour(conn: Connection, hour_at: datetime) -> bool:
-    with alone(conn) as (cursor, marks):
+    with _alone_for_long(conn) as (cursor, marks):
         # Its results may have been dropped since we began.
         if marks.raw_from_at <= hour_at < marks.hours_until_at:
             _forget_hours(cursor, hour_at, hour_at + _HOUR)
             count_hours(cursor, hour_at, min(hour_at + _HOUR, marks.hours_until_at))
         return hour_at < marks.hours_until_at
+
+
+@contextmanager
+def _alone_for_long(conn: Connection) -> Iterator[tuple[Cursor, Watermarks]]:
+    with alone(conn) as (cursor, marks):
+        cursor.execute(_sql["take_time"])
+        yield cursor, marks
 
 
 def _forget_hours(cursor: Cursor, from_at: datetime, until_at: datetime | str) -> None:

@@ -10,35 +10,24 @@ from typing import Final
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, in psycopg2's spelling
 
 from sitemon.store.connect import Connection
-from sitemon.store.errors import CanceledError, translated
+from sitemon.store.errors import translated
 from sitemon.store.notify import notify
 from sitemon.store.queries import load_queries
 from sitemon.store.write import Unsettled, begin_batch, lock_states, make_states, settle_states
 
 _sql: Final = load_queries("slots_ahead.sql")
 
-_AT_ONCE: Final = 2_000
-"""So many sites in a region: who records the same ones waits for that."""
-_FEW: Final = 20
-"""Where a statement's minute is too short for all of them."""
 
+def take_what_came(conn: Connection, most: int) -> bool:
+    """Let results count whose slots have come, of so many watches at most; return whether more may wait.
 
-def take_what_came(conn: Connection) -> bool:
-    """Let results count whose slots have come, of some sites in one transaction; return whether more may wait.
-
-    Any number of recorders may be at it: each result is taken once.
+    Who records results of the same watches waits until the transaction ends. Any number of recorders may be at it: each
+    result is taken once.
 
     Raises:
         RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
 
     """
-    try:
-        return _take_first(conn, _AT_ONCE)
-    except CanceledError:
-        return _take_first(conn, _FEW)
-
-
-def _take_first(conn: Connection, most: int) -> bool:
     with translated(), conn, conn.cursor() as cursor:
         cursor.execute(_sql["due"], {"most": most})
         due = cursor.fetchall()

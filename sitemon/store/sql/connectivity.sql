@@ -112,7 +112,9 @@ ON CONFLICT DO NOTHING
 RETURNING region;
 
 -- name: end_outage
-UPDATE sitemon.region_outage SET until_at = %(until_at)s WHERE region = %(region)s AND until_at IS NULL RETURNING region;
+UPDATE sitemon.region_outage SET until_at = %(until_at)s
+WHERE region = %(region)s AND until_at IS NULL AND from_at < %(until_at)s
+RETURNING region;
 
 -- name: move_unreached
 -- What the region could not reach from a slot on counts as missed from now on (`sign` 1), or as down again (-1), in hours and

@@ -1,6 +1,6 @@
 -- name: take_time
 -- An hour of very many sites takes longer to count than a batch takes to write.
-SET statement_timeout = '15min';
+SET LOCAL statement_timeout = '15min';
 
 -- name: forget_hours
 DELETE FROM sitemon.count_hour WHERE hour_at >= %(from_at)s AND hour_at < %(until_at)s;

@@ -187,6 +187,26 @@ def test_where_it_takes_too_long_to_forget_fewer_sites_are_tried_and_the_account
     assert set(said(caplog)) == {"reconciler.forgets_later"}
 
 
+@pytest.mark.usefixtures("first")
+def test_where_it_takes_too_long_to_take_what_lay_ahead_fewer_are_taken(
+    reconcile: Reconcile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {"_BESIDE_S": 60.0, "_SHORT_S": 60.0, "_LONG_S": 61.0}.items():
+        monkeypatch.setattr(module, name, value)
+    tried: list[int] = []
+
+    def take(own: Connection, watches: int) -> bool:
+        tried.append(watches)
+        if watches > 3:
+            raise CanceledError("canceling statement due to statement timeout")
+        return len(tried) < 6
+
+    monkeypatch.setattr(module, "take_what_came", take)
+    with reconcile():
+        wait_until(lambda: len(tried) > 5)
+    assert tried[:6] == [1, 2, 4, 2, 4, 2]
+
+
 FAIL = """
 CREATE FUNCTION sitemon.fail() RETURNS trigger LANGUAGE plpgsql AS
     $$ BEGIN RAISE EXCEPTION 'value out of range' USING ERRCODE = '22003'; END $$;

@@ -13,7 +13,7 @@ from sitemon.store.slots_ahead import take_what_came
 from sitemon.store.write import write_batch
 from tests.databases import have_counted, rows
 from tests.results import a_down, a_missed, a_result, this_hour
-from tests.slots_ahead import DAY_AHEAD, bring_nearer
+from tests.slots_ahead import DAY_AHEAD, MANY, bring_nearer
 
 MISSED = 1_000
 FEW = 60
@@ -93,7 +93,7 @@ def test_nor_does_a_slot_that_lay_ahead_once_it_has_come(conn: Connection, names
     write(conn, names, [[a_result(slot_at=this_hour() + timedelta(minutes=at(NEXT)) + DAY_AHEAD)]])
     bring_nearer(conn)
     before = read(conn)
-    take_what_came(conn)
+    take_what_came(conn, MANY)
     assert read(conn) - before < FEW
     assert [row[0] for row in rows(conn, STATES)] == ["up"]
 

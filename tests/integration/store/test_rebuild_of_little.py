@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
+from functools import partial
 
 import pytest
+from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, in psycopg2's spelling
 
 from sitemon import clock
 from sitemon.model.result import Kind
@@ -119,3 +121,20 @@ def test_where_a_statement_takes_too_long_fewer_sites_are_looked_at(
     with pytest.raises(CanceledError):
         rebuild(conn, clock.utc_now(), nothing)
     assert at_once[3:] == [25, 20, 2, 1]
+
+
+def test_only_hours_and_days_have_longer_than_a_minute(
+    conn: Connection, names: Names, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_batch(conn, names, [a_result(slot_at=midnight(3))])
+    roll_up(conn, clock.utc_now())
+    had: dict[str, str] = {}
+
+    def note(what: str, cursor: Cursor, *_: object) -> None:
+        cursor.execute("SHOW statement_timeout")
+        ((had[what],),) = cursor.fetchall()
+
+    for what in ("count_hours", "sum_days", "count_away"):
+        monkeypatch.setattr(f"sitemon.store.rebuild.{what}", partial(note, what))
+    rebuild(conn, None, nothing)
+    assert had == {"count_hours": "15min", "sum_days": "15min", "count_away": "1min"}

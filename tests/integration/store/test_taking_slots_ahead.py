@@ -1,25 +1,22 @@
 """What it costs that slots lie ahead, and who takes them once they have come."""
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import closing
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
 from sitemon import clock
 from sitemon.config.servers import Credentials, PostgresServer
 from sitemon.model.outcome import Outcome
-from sitemon.store import slots_ahead as module
 from sitemon.store.connect import Connection, connect
-from sitemon.store.errors import CanceledError
 from sitemon.store.names import Names
 from sitemon.store.slots_ahead import take_what_came
 from sitemon.store.write import write_batch
 from tests.databases import execute, have_counted, rows
 from tests.results import MINUTE, a_down, a_result, this_hour
-from tests.slots_ahead import DAY_AHEAD, bring_nearer
+from tests.slots_ahead import DAY_AHEAD, MANY, bring_nearer
 
 SITES = ["shop", "blog", "new"]
 START = this_hour() - timedelta(hours=1)
@@ -81,7 +78,7 @@ def test_of_a_thousand_that_wait_one_is_looked_at_when_another_has_come(conn: Co
     write_batch(conn, names, [a_down(slot_at=this_hour() + DAY_AHEAD), *later])
     bring_nearer(conn)
     before = read(conn)
-    assert not take_what_came(conn)
+    assert not take_what_came(conn, MANY)
     assert read(conn) - before < FEW
     assert rows(conn, "SELECT outcome::text FROM sitemon.current_state") == [("down",)]
     assert rows(conn, "SELECT slot_at FROM sitemon.slot_ahead") == [(this_hour() + timedelta(hours=4),)]
@@ -90,21 +87,18 @@ def test_of_a_thousand_that_wait_one_is_looked_at_when_another_has_come(conn: Co
 def test_where_nothing_has_come_no_result_is_read(conn: Connection, names: Names) -> None:
     write_batch(conn, names, [a_result(), a_down(slot_at=this_hour() + DAY_AHEAD)])
     before = read(conn)
-    assert not take_what_came(conn)
+    assert not take_what_came(conn, MANY)
     assert read(conn) == before
 
 
-def test_so_many_are_taken_at_a_time_and_those_first_that_came_first(
-    conn: Connection, names: Names, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "_AT_ONCE", 2)
+def test_so_many_are_taken_at_a_time_and_those_first_that_came_first(conn: Connection, names: Names) -> None:
     slots = {site: this_hour() + DAY_AHEAD - n * MINUTE for n, site in enumerate(SITES)}
     write_batch(conn, names, [a_down(site, slot_at=slot_at) for site, slot_at in slots.items()])
     bring_nearer(conn)
-    assert take_what_came(conn)
+    assert take_what_came(conn, 2)
     taken = "SELECT name FROM sitemon.current_state JOIN sitemon.site USING (site_id) ORDER BY name"
     assert rows(conn, taken) == [("blog",), ("new",)]
-    assert not take_what_came(conn)
+    assert not take_what_came(conn, 2)
     assert rows(conn, taken) == [("blog",), ("new",), ("shop",)]
 
 
@@ -115,7 +109,7 @@ def test_two_recorders_at_once_take_each_once(conn: Connection, names: Names, ot
     execute(conn, "DELETE FROM sitemon.undecided")
     with conn.cursor() as cursor:
         cursor.execute("SELECT FROM sitemon.current_state FOR UPDATE")
-        threads = [threading.Thread(target=take_what_came, args=(other,)) for other in others[:2]]
+        threads = [threading.Thread(target=take_what_came, args=(other, MANY)) for other in others[:2]]
         for thread in threads:
             thread.start()
         await_waiting(others[2], 2)
@@ -136,31 +130,10 @@ def test_what_a_batch_notes_that_is_being_written_is_waited_for(
     with conn.cursor() as cursor:
         cursor.execute(DOWN_BEHIND, (this_hour() + MINUTE,))
         cursor.execute("UPDATE sitemon.slot_ahead SET slot_at = slot_at")
-        thread = threading.Thread(target=take_what_came, args=(others[0],))
+        thread = threading.Thread(target=take_what_came, args=(others[0], MANY))
         thread.start()
         await_waiting(others[1], 1)
     conn.commit()
     thread.join()
     assert rows(conn, "SELECT outcome::text FROM sitemon.current_state") == [("down",)]
     assert rows(conn, "SELECT from_at FROM sitemon.undecided") == [(this_hour() + MINUTE,)]
-
-
-def test_where_a_statement_takes_too_long_a_few_are_taken(
-    conn: Connection, names: Names, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    write_batch(conn, names, [a_result(site, slot_at=START + DAY_AHEAD) for site in SITES])
-    bring_nearer(conn)
-    take, at_once = module._take, list[int]()
-
-    def take_few(cursor: Any, places: Mapping[str, Sequence[int]]) -> None:
-        at_once.append(len(places["site_ids"]))
-        if at_once[-1] > 2:
-            raise CanceledError("canceling statement due to statement timeout")
-        take(cursor, places)
-
-    monkeypatch.setattr(module, "_take", take_few)
-    monkeypatch.setattr(module, "_FEW", 2)
-    assert take_what_came(conn)
-    assert not take_what_came(conn)
-    assert at_once == [3, 2, 1]
-    assert rows(conn, "SELECT count(*) FROM sitemon.slot_ahead") == [(0,)]

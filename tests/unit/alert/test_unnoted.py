@@ -18,3 +18,19 @@ def test_that_a_region_was_back_ends_no_outage_that_another_alerter_noted_later(
     later = Outage("eu", AT + 5 * MINUTE, None)
     assert unnoted.left_of("eu", later) == later
     assert list(unnoted) == []
+
+
+def test_nor_does_it_where_the_first_outage_was_noted_by_nobody() -> None:
+    unnoted = Unnoted()
+    unnoted.offline("eu", Turn(AT, 5, 6))
+    unnoted.online("eu", AT, Turn(AT + MINUTE, 5, 6))
+    later = Outage("eu", AT + 5 * MINUTE, None)
+    assert unnoted.left_of("eu", later) == later
+    assert list(unnoted) == []
+
+
+def test_it_ends_one_that_another_alerter_noted_before() -> None:
+    unnoted = Unnoted()
+    unnoted.offline("eu", Turn(AT, 5, 6))
+    unnoted.online("eu", AT, Turn(AT + 5 * MINUTE, 5, 6))
+    assert unnoted.left_of("eu", Outage("eu", AT + MINUTE, None)) == Outage("eu", AT + MINUTE, AT + 5 * MINUTE)
