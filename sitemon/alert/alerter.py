@@ -55,9 +55,14 @@ _END_S: Final = 8.0
 
 
 class Alerter:
-    """A thread that decides, one that looks whether we work, one that tells others so, and one for each channel.
+    """Threads, each with a connection of its own.
 
-    One asks for checks with `asker`, one tells states with `teller`. Each has a connection of its own.
+    - One decides.
+    - One looks for sites at which nobody looks.
+    - One calls the heartbeat's URL.
+    - One asks for checks, if there is an `asker`.
+    - One tells states, if there is a `teller`.
+    - One sends, for each channel.
 
     A channel that is slow holds up no other, nor the deciding. A thread whose connection breaks opens another one.
     """
@@ -97,7 +102,7 @@ class Alerter:
             RefusedError: PostgreSQL refuses us at the start.
 
         """
-        works: list[Callable[[Connection], None]] = [self._decide, self._look_around, self._beat]
+        works: list[Callable[[Connection], None]] = [self._decide, self._watch_for_silences, self._beat]
         works += [self._asking(self._asker)] if self._asker else []
         works += [self._telling(self._teller)] if self._teller else []
         for work in works:
@@ -220,7 +225,7 @@ class Alerter:
 
         return ask
 
-    def _look_around(self, conn: Connection) -> None:
+    def _watch_for_silences(self, conn: Connection) -> None:
         while not self._stop.is_set():
             self._in_time("silences", self._say_silences, conn, LOOK_EVERY_S)
             self._stop.wait(_LOOK_EVERY_S)

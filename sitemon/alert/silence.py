@@ -1,6 +1,7 @@
 """Says when nobody looks at sites, and tells an outside service that results are recorded."""
 
 import logging
+import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Final
@@ -105,7 +106,7 @@ class Heart:
     """Calls a URL while results are recorded: who waits for the calls notices when all of sitemon is dead."""
 
     def __init__(self) -> None:
-        self._beat_at_s = 0.0
+        self._called_at_s = -math.inf
         self._problem = ""
 
     def beat(self, conn: Connection, heartbeat: Heartbeat) -> None:
@@ -115,9 +116,9 @@ class Heart:
             RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
 
         """
-        if clock.monotonic_s() < self._beat_at_s:
+        if clock.monotonic_s() - self._called_at_s < heartbeat.every_s:
             return
-        self._beat_at_s = clock.monotonic_s() + heartbeat.every_s
+        self._called_at_s = clock.monotonic_s()
         problem = _called(heartbeat.url) if is_recording(conn) else "nothing was recorded lately"
         if problem != self._problem:
             if problem:

@@ -11,18 +11,17 @@ from sitemon.incident.connectivity import Outage, Turn
 log = logging.getLogger(__name__)
 
 _HELD_FOR_S: Final = 300.0
-"""How long nobody is told what a region cannot reach, while it is not noted, and so not told, that it is offline.
+"""How long an outage that could not be noted keeps its region's sites from being told as down.
 
-Then its sites are told as down: who can have batches take long would else silence all of them. Once the outage is noted
-they are withdrawn.
+Were it longer, whoever can have batches take long would silence all of them. Once it is noted they are withdrawn.
 """
 
 
 class Left(NamedTuple):
-    """A region is offline since `from_at`. It is left to be noted that it has `gone` offline, or is `back`, or both.
+    """What is still to be noted of a region's outage since `from_at`: that it has `gone` offline, is `back`, or both.
 
-    While it `is_held`, by the monotonic clock until `held_until_s` unless it is back, sites are decided by it.
-    `was_put_off` is of which of both it was said last that it could not be noted.
+    Sites are decided by the outage while it `is_held`: until `held_until_s` by the monotonic clock, unless the region
+    is back. `was_put_off` is the last of both of which the log says that it has to wait.
     """
 
     region: str

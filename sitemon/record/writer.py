@@ -65,7 +65,7 @@ class Recorded(NamedTuple):
 
 
 class Writer:
-    """Writes one batch after the other, in a thread of its own choosing.
+    """Writes one batch after the other. It belongs to one thread.
 
     `attempt_began_s` is the monotonic time at which the present attempt or step of maintenance began, None between
     them: who waits for the writer sees from it that the server is frozen.

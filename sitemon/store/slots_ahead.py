@@ -1,7 +1,7 @@
-"""Results of slots that lie ahead, as of a beat whose clock does: rows that say nothing until their slots have come.
+"""Results whose slots lie ahead: more than a minute after PostgreSQL's clock, as where a beat's clock is ahead.
 
-One lies ahead that is more than a minute after PostgreSQL's clock. It is in no state, and nobody decides by it: in
-``slot_ahead`` is which slot of a site in a region is the first that is waited for.
+They are stored, and enter no state and no decision until their slots have come. The table ``slot_ahead`` holds the
+first such slot of each watch.
 """
 
 from collections.abc import Mapping, Sequence

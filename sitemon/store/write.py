@@ -59,9 +59,9 @@ class Written(NamedTuple):
 
 
 class Unsettled(NamedTuple):
-    """Sites in regions of which more than the next result changed, and what of them was seen: in which slots what.
+    """Watches whose states do not follow from their newest results alone.
 
-    All else that changed was ``missed``.
+    Of each of their results that changed and is not ``missed``, `seen_` columns have one entry.
     """
 
     site_ids: Sequence[int] | None

@@ -47,6 +47,14 @@ def test_the_heart_beats_only_while_results_are_recorded(
     assert said(caplog) == ["alerter.heartbeat_missed", "alerter.heartbeat_back"]
 
 
+def test_an_edit_of_how_often_it_beats_holds_at_once(scene: Scene, server: ChangingServer) -> None:
+    heart = Heart()
+    scene.write([a_result(slot_at=this_minute())])
+    for every_s in (3_600.0, 3_600.0, 0.0):
+        heart.beat(scene.conn, Heartbeat(server.url(SECRET_PATH), every_s=every_s))
+    assert server.visits == [SECRET_PATH, SECRET_PATH]
+
+
 def test_the_heart_does_not_beat_for_what_a_clock_that_was_ahead_has_seen(scene: Scene, server: ChangingServer) -> None:
     scene.write([a_result(slot_at=this_minute() + timedelta(hours=1))])
     Heart().beat(scene.conn, Heartbeat(server.url(SECRET_PATH), every_s=0.0))
