@@ -148,7 +148,7 @@ class Resolver:
     Very many addresses take the system long to put in order. A thread that found them rests once it has answered, those
     of a file one after the other: so such names take a twentieth of a core. Domains that had such are as one, of two
     threads. While a file owes much rest, only names of it that were answered quickly are looked up: what a server
-    redirects to holds up none of these.
+    redirects to holds up none of these. The others wait behind those of all other files.
 
     Threads start when needed and end when idle. Those who ask for a name while it is being looked up share the answer;
     no answer is remembered longer, so that each check sees the names as they are.
@@ -164,7 +164,7 @@ class Resolver:
         self._open: dict[str, _Question] = {}
         self._lanes: dict[Names, _Lane] = {}
         self._ready: OrderedDict[Speed, FairQueue[_Lane]] = OrderedDict(
-            (speed, FairQueue(threads, self._part_of_threads)) for speed in Speed
+            (speed, FairQueue(threads, functools.partial(self._part_of_threads, speed))) for speed in Speed
         )
         """The lanes with questions that perhaps may be asked; speeds take turns."""
         self._left = [max(1, threads // 2), max(1, threads * 3 // 4), threads]
@@ -210,8 +210,14 @@ class Resolver:
             raise type(question.error)(*question.error.args)  # a new one: an exception belongs to one check
         return question.answer
 
-    def _part_of_threads(self, file: Hashable) -> float:
-        return self._held[file] / self._max_threads
+    def _part_of_threads(self, speed: Speed, file: Hashable) -> float:
+        return self._threads_of(speed, file) / self._max_threads
+
+    def _threads_of(self, speed: Speed, file: Hashable) -> float:
+        """Return how many threads a file has; while it owes much rest, more than there are."""
+        if speed is not Speed.QUICK and self._owed_s(file) > _MOST_OWED_S:
+            return math.inf
+        return self._held[file]
 
     def _ask(self, file: str, host: str, answered: Event) -> _Question:
         with self._changed:
@@ -313,15 +319,15 @@ class Resolver:
         """Take a question whose domain and file have a free place; of a file, the domains take turns.
 
         Of those that have none each is looked at once, until one of its own names is answered: the owners choose how
-        many there are, and how many names wait. Files that have no place hold several threads, so that they are few.
+        many there are, and how many names wait. Files that have no place hold threads, so that they are few; where the
+        next one has none, no other has one, for it has the fewest.
         """
         for speed, lanes in self._ready.items():
             left = min(self._left[speed:])
             full_files = 0
             while left and full_files < len(lanes.waiting):
                 file, lane = lanes.take()
-                has_no_place = left - 1 < (self._held[file] + 1) // _OF_A_FILE
-                if has_no_place or (speed is not Speed.QUICK and self._owed_s(file) > _MOST_OWED_S):
+                if self._threads_of(speed, file) + 1 >= _OF_A_FILE * left:
                     lanes.put_back(file, lane)
                     full_files += 1
                 elif not self._is_full(lane):

@@ -234,6 +234,21 @@ def test_while_a_file_owes_rest_its_names_that_were_answered_quickly_are_looked_
     assert resolve(resolver, "new.living.test", 5) == HOME
 
 
+def test_while_a_file_owes_rest_those_of_a_file_that_has_more_threads_are_looked_up(
+    name_server: NameServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its own that wait are not looked at again and again instead."""
+    resolver = Resolver(lookup=lambda host: name_server(host) * (16_000 if host.startswith("many.") else 1))
+    for number in range(3):
+        resolver._ask("dead.yaml", f"www.dead{number}.test", IN_THREAD.event())
+    monkeypatch.setattr(module, "_MOST_OWED_S", 0.0)
+    resolve(resolver, "many.living.test", 5, "many.yaml")
+    resolver._ask("many.yaml", "waiting.living.test", IN_THREAD.event())
+    assert resolve(resolver, "new.living.test", 5, "dead.yaml") == HOME
+    assert resolver._owed_s("many.yaml") > 0
+    assert "waiting.living.test" not in name_server.asked
+
+
 def test_names_that_are_not_known_leave_threads_for_those_that_were_answered(name_server: NameServer) -> None:
     resolver = Resolver(threads=8, lookup=name_server)
     resolve(resolver, "www.living.test", 5)
