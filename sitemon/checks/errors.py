@@ -26,6 +26,10 @@ class OwnError(CheckError):
     """Ends a check for a reason that is ours, so that it says nothing about the site."""
 
 
+class LeftError(CheckError):
+    """Ends a check whose server, or proxy, left, or waits no longer: it may have waited for us until then."""
+
+
 class Failures:
     """What tries at several addresses failed with, the newest of each kind.
 

@@ -56,9 +56,10 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     `checked_at` is when the check began, `latency_s` what it took, redirects included; waiting for a free place in
     the engine is in neither, nor for a thread that looks a name up, nor time in which what it waited for was there and
     we were late. `lag_s` is how late we were, time without CPU included. `is_ours`: we failed, and nothing is known
-    about the site. `cert_expires_at` is when the first certificate of any hop expires, all else is of the last hop.
-    `is_match_found` is None when there was no body to search in, or nothing to search for. `failures` are all that
-    was found wrong, of which `error` is the short form.
+    about the site. `has_left`: the server, or a proxy, closed the connection too early, or says that it waited too long
+    for our request (408, RFC 9110, 15.5.9). `cert_expires_at` is when the first certificate of any hop expires, all
+    else is of the last hop. `is_match_found` is None when there was no body to search in, or nothing to search for.
+    `failures` are all that was found wrong, of which `error` is the short form.
     """
 
     checked_at: datetime
@@ -68,6 +69,7 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     latency_s: float
     lag_s: float = 0.0
     is_ours: bool = False
+    has_left: bool = False
     phases_s: Phases
     is_match_found: bool | None
     ip: str | None

@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from sitemon.checks.errors import CheckError
+from sitemon.checks.errors import CheckError, LeftError
 from sitemon.model.outcome import Reason
 
 _MOST_BYTES: Final = 64 << 10
@@ -153,7 +153,7 @@ class Head(msgspec.Struct, eq=False):
         if self._bytes_left == _MOST_BYTES:
             require_http(line)
         if not line.endswith(b"\n"):
-            raise malformed(CLOSED_IN_HEADERS)
+            raise LeftError(Reason.PROTOCOL_ERROR, CLOSED_IN_HEADERS)
         self._lines_left -= 1
         self._bytes_left -= len(line)
 
@@ -209,7 +209,7 @@ def require_http(start: bytes) -> None:
 
     """
     if not start:
-        raise malformed(CLOSED_UNANSWERED)
+        raise LeftError(Reason.PROTOCOL_ERROR, CLOSED_UNANSWERED)
     for pattern, words in _OTHER_PROTOCOLS:
         if pattern.match(start):
             raise malformed(words)

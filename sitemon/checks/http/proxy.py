@@ -3,10 +3,11 @@
 The proxy looks the host name up: `Dialer.refuse_for_proxy` says what can be refused all the same.
 """
 
+from http import HTTPStatus
 from typing import Final
 
 import sitemon
-from sitemon.checks.errors import CheckError, OwnError
+from sitemon.checks.errors import CheckError, LeftError, OwnError
 from sitemon.checks.http.head import Head
 from sitemon.checks.net.exchange import BoundedSocket
 from sitemon.checks.net.room import Share
@@ -22,7 +23,7 @@ async def open_tunnel(connection: BoundedSocket, proxy: Proxy, host: str, port: 
     `share` holds what there is of its answer.
 
     Raises:
-        CheckError: the proxy refuses, or does not answer in HTTP; OwnError: there is no memory for its answer.
+        CheckError: the proxy refuses, leaves, or does not answer in HTTP; OwnError: there is no memory for its answer.
         OSError: the connection failed; TimeoutError: the time is up.
 
     """
@@ -43,9 +44,10 @@ async def _require_consent(connection: BoundedSocket, share: Share) -> None:
     except OwnError:
         raise
     except CheckError as exc:
-        raise CheckError(Reason.CONNECT_ERROR, f"its answer to CONNECT is unfit: {exc.words}") from exc
+        raise type(exc)(Reason.CONNECT_ERROR, f"its answer to CONNECT is unfit: {exc.words}") from exc
     if not 200 <= head.status <= 299:
-        raise CheckError(Reason.CONNECT_ERROR, f"it refuses the connection: HTTP status {head.status}")
+        refusal = LeftError if head.status == HTTPStatus.REQUEST_TIMEOUT else CheckError
+        raise refusal(Reason.CONNECT_ERROR, f"it refuses the connection: HTTP status {head.status}")
 
 
 def _connect_request(proxy: Proxy, host: str, port: int) -> bytes:

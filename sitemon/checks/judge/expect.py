@@ -42,13 +42,14 @@ class Verdict(NamedTuple):
     """What a response means. `failures` are all expectations that were not met, the one that decides first.
 
     `body_bytes` is the length of the body without its compression, as far as it was read. `is_ours`: it says something
-    about us, and nothing about the site.
+    about us, and nothing about the site. `has_left`: the server or proxy did not wait for the end of the exchange.
     """
 
     failures: tuple[Failure, ...]
     is_match_found: bool | None
     body_bytes: int = 0
     is_ours: bool = False
+    has_left: bool = False
 
     @property
     def reason(self) -> Reason | None:

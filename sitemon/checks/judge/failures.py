@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Iterable
 from typing import Final
 
-from sitemon.checks.errors import OUR_ERRNOS, CheckError, OwnError
+from sitemon.checks.errors import OUR_ERRNOS, CheckError, LeftError, OwnError
 from sitemon.checks.http.coding import BROKEN
 from sitemon.checks.net.tls import words_of_tls_error
 from sitemon.checks.timing import Phase
@@ -35,6 +35,7 @@ _BY_CLASS: Final[tuple[tuple[type[Exception], Reason], ...]] = (
     (TimeoutError, Reason.TIMEOUT),
     (zlib.error, Reason.PROTOCOL_ERROR),
 )
+_LEFT: Final = (ConnectionResetError, BrokenPipeError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
 _BY_ERRNO: Final = {
     errno.EACCES: "this host's firewall forbids the connection",
     errno.EADDRNOTAVAIL: "this host has no free port or no such address",
@@ -68,7 +69,7 @@ def explain(error: Exception, phase: Phase, timeout_s: float) -> CheckError:
         return OwnError(reason, _words_of(error, when))
     if reason is Reason.TIMEOUT:
         return CheckError(reason, f"timed out after {timeout_s:g} s {when} ({phase})")
-    return CheckError(reason, _words_of(error, when))
+    return (LeftError if isinstance(error, _LEFT) else CheckError)(reason, _words_of(error, when))
 
 
 def shown(words: Iterable[str]) -> str:

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from http import HTTPStatus
 
-from sitemon.checks.errors import OwnError
+from sitemon.checks.errors import LeftError, OwnError
 from sitemon.checks.findings import Failure, Hop, Observation, first_to_expire
 from sitemon.checks.judge.expect import Verdict
 from sitemon.checks.judge.failures import explain, shown
@@ -34,6 +35,7 @@ def observed(
         latency_s=latency_s,
         lag_s=lag_s,
         is_ours=verdict.is_ours,
+        has_left=verdict.has_left or last.http_code == HTTPStatus.REQUEST_TIMEOUT,
         phases_s=last.phases_s,
         is_match_found=verdict.is_match_found,
         ip=last.ip,
@@ -62,7 +64,8 @@ def broken_off(exc: Exception, phase: Phase, site: Site, *, proxy: str | None = 
     words = error.words if error.name is None else f"{error.words}: {masked_name(site, error.name)}"
     if proxy is not None:
         words = f"the proxy {proxy}: {words}"
-    return Verdict((Failure(error.reason, words),), None, is_ours=isinstance(error, OwnError))
+    is_ours, has_left = isinstance(error, OwnError), isinstance(error, LeftError)
+    return Verdict((Failure(error.reason, words),), None, is_ours=is_ours, has_left=has_left)
 
 
 def not_made(checked_at: datetime, site: Site) -> Observation:

@@ -15,7 +15,7 @@ import dns.exception
 import dns.flags
 import dns.message
 
-from sitemon.checks.errors import CheckError, Failures, OwnError
+from sitemon.checks.errors import CheckError, Failures, LeftError, OwnError
 from sitemon.checks.judge.failures import explain
 from sitemon.checks.net.dialer import Dialer
 from sitemon.checks.net.exchange import BoundedSocket, Exchange
@@ -172,9 +172,7 @@ async def _exactly(count: int, connection: BoundedSocket) -> bytes:
     while len(data) < count:
         received = await connection.receive(count - len(data))
         if not received:
-            raise CheckError(
-                Reason.PROTOCOL_ERROR, "the name server closed the connection before the end of its answer"
-            )
+            raise LeftError(Reason.PROTOCOL_ERROR, "the name server closed the connection before the end of its answer")
         data += received
     return data
 

@@ -5,6 +5,7 @@ import multiprocessing
 import multiprocessing.connection
 import os
 import queue
+import select
 import signal
 import socket
 import ssl
@@ -19,13 +20,15 @@ from sitemon.checks.engine.loop_engine import LoopEngine
 from sitemon.checks.findings import Observation
 from sitemon.checks.net.aside import Work, _aside_of_process
 from sitemon.checks.net.dialer import Dialer
+from sitemon.checks.net.exchange import BoundedSocket
+from sitemon.checks.net.happy_eyeballs import connect_tcp
 from sitemon.checks.net.resolver import Endpoint, Resolver
 from sitemon.checks.waiting import IN_THREAD
 from sitemon.clock import sleep
 from sitemon.local.behaviours import answering, never_reads, response
-from sitemon.local.conversation import Conversation
+from sitemon.local.conversation import Behaviour, Conversation
 from sitemon.model.outcome import Outcome, Reason
-from sitemon.model.site import Site, Tls
+from sitemon.model.site import Proxy, Site, Tls
 from tests.integration.checks.certificates import new_leaf, write_chain
 from tests.integration.checks.conftest import (
     Authority,
@@ -187,6 +190,44 @@ def test_nor_is_it_of_a_server_that_says_nothing_more(
         seen = observed(engine, watched)
     assert (seen.outcome, seen.error) == (Outcome.UP, None)
     assert seen.latency_s < ANSWER_S / 2
+
+
+def says_so(client: Conversation) -> None:
+    client.send(response(status="408 Request Timeout"))
+    client.hold()
+
+
+@pytest.mark.parametrize("leave", [says_so, Conversation.reset, lambda _: None])
+@pytest.mark.parametrize("has_proxy", [False, True])
+def test_a_server_or_proxy_that_waits_no_longer_when_we_are_stopped_is_visited_again(
+    leave: Behaviour, has_proxy: bool, serve: ServerFactory
+) -> None:
+    """We are, from when the connection stands until the other end has left."""
+
+    connections: list[BoundedSocket] = []
+
+    def connect(endpoint: Endpoint) -> BoundedSocket:
+        connections.append(connect_tcp(endpoint))
+        if len(connections) == 1:
+            arrives = select.poll()
+            arrives.register(connections[0], select.POLLIN)
+            assert arrives.poll(5_000)
+        return connections[-1]
+
+    def behave(client: Conversation) -> None:
+        if server.accepted == 1:
+            client.hold_for(ANSWER_S)
+            leave(client)
+        else:
+            answering(response(status="407 Proxy Authentication Required"))(client)
+
+    server = serve(behave)
+    proxy = Proxy("127.0.0.1", server.port) if has_proxy else None
+    watched = site("https://shop.test/" if has_proxy else server.url(), proxy=proxy)
+    engine = LoopEngine(2, per_host=2, dialer=Dialer(Resolver(), connect))
+    seen = observed(engine, watched)
+    engine.close(5)
+    assert (server.accepted, seen.has_left, "407" in (seen.error or "")) == (2, False, True), seen.error
 
 
 class Hasty(ssl.SSLSocket):

@@ -7,7 +7,7 @@ import zlib
 
 import pytest
 
-from sitemon.checks.errors import CheckError, OwnError
+from sitemon.checks.errors import CheckError, LeftError, OwnError
 from sitemon.checks.judge.failures import explain, shown
 from sitemon.checks.timing import Phase
 from sitemon.model.outcome import Reason
@@ -33,6 +33,20 @@ def test_that_the_system_could_not_look_a_name_up_says_nothing_of_the_site(code:
     assert isinstance(explain(OSError(code, ""), "dns", 2.5), OwnError)
     for of_the_site in (socket.gaierror(socket.EAI_NONAME, ""), TimeoutError("timed out"), UnicodeError("label")):
         assert not isinstance(explain(of_the_site, "dns", 2.5), OwnError)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [OSError(errno.ECONNRESET, ""), OSError(errno.EPIPE, ""), ssl.SSLEOFError(8, ""), ssl.SSLZeroReturnError(6, "")],
+)
+@pytest.mark.parametrize("phase", ["connect", "tls", "first_byte", "download"])
+def test_who_ends_a_connection_that_stood_has_left(error: Exception, phase: Phase) -> None:
+    assert isinstance(explain(error, phase, 2.5), LeftError)
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ECONNREFUSED, ""), OSError(errno.ETIMEDOUT, ""), ssl.SSLError(1, "")])
+def test_who_refuses_one_has_not(error: Exception) -> None:
+    assert not isinstance(explain(error, "connect", 2.5), LeftError)
 
 
 @pytest.mark.parametrize(

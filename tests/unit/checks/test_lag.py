@@ -344,6 +344,22 @@ def test_a_failure_is_doubtful_when_we_were_late_for_a_good_part_of_its_time(
     assert is_doubtful(seen(reason, latency_s, lag_s)) == is_ours
 
 
+@pytest.mark.parametrize("reason", [Reason.HTTP_STATUS, Reason.NO_MATCH, Reason.CONNECT_ERROR, Reason.TLS_ERROR])
+def test_so_is_any_failure_of_a_server_that_waited_no_longer(reason: Reason) -> None:
+    late = msgspec.structs.replace(seen(reason, 0.1, 3.0), has_left=True)
+    late = msgspec.structs.replace(late, cert_expires_at=late.checked_at)
+    assert is_doubtful(late)
+    assert not is_doubtful(msgspec.structs.replace(late, has_left=False))
+    assert not is_doubtful(msgspec.structs.replace(late, lag_s=0.0))
+
+
+@pytest.mark.parametrize("outcome", [Outcome.UP, Outcome.DEGRADED])
+def test_a_408_that_is_expected_counts(outcome: Outcome) -> None:
+    reason = None if outcome is Outcome.UP else Reason.CERT_EXPIRING
+    late = msgspec.structs.replace(seen(reason, 0.1, 3.0), outcome=outcome, has_left=True)
+    assert not is_doubtful(late)
+
+
 def later(_: float, __: Callable[[], None]) -> None:
     """Nothing is to wait for."""
 
