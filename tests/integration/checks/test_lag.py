@@ -230,6 +230,24 @@ def test_a_server_or_proxy_that_waits_no_longer_when_we_are_stopped_is_visited_a
     assert (server.accepted, seen.has_left, "407" in (seen.error or "")) == (2, False, True), seen.error
 
 
+def test_who_leaves_in_a_handshake_has_left_though_the_certificate_is_known(
+    make_engine: EngineFactory, serve: ServerFactory, ca: Authority, tmp_path: Path
+) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(write_chain(tmp_path, new_leaf(ca.signer)))
+
+    def behave(client: Conversation) -> None:
+        received, unsent = ssl.MemoryBIO(), ssl.MemoryBIO()
+        received.write(client.read())
+        with contextlib.suppress(ssl.SSLWantReadError):
+            context.wrap_bio(received, unsent, server_side=True).do_handshake()
+        client.send(unsent.read())
+
+    seen = observed(make_engine(), site(f"tls://127.0.0.1:{serve(behave).port}", tls=ca.tls))
+    assert (seen.reason, seen.cert_expires_at is None, seen.has_left) == (Reason.TLS_ERROR, False, True)
+
+
 class Hasty(ssl.SSLSocket):
     """A server's end that waits less for a handshake than an answer takes."""
 
