@@ -56,6 +56,10 @@ class FairQueue(Generic[Item]):
             del waiting[owner]
         return owner, item
 
+    def next_owner(self) -> Hashable:
+        """Return whose item `take` would return; somebody waits."""
+        return min(itertools.islice(self.waiting, _MOST_COMPARED), key=self._part)
+
     def put_back(self, owner: Hashable, item: Item) -> None:
         """Put in again what was just taken, before the others of its owner."""
         self.put(owner, item)

@@ -241,7 +241,7 @@ class Resolver:
         lanes, file = self._ready[lane.speed], lane.names.file
         is_new = file not in lanes.waiting
         lanes.put(file, lane)
-        if is_new and self._last_turn_s(lane.speed, file) < self._last_turn_s(lane.speed, next(iter(lanes.waiting))):
+        if is_new and self._last_turn_s(lane.speed, file) < self._last_turn_s(lane.speed, lanes.next_owner()):
             lanes.bring_forward(file)
 
     def _last_turn_s(self, speed: Speed, file: Hashable) -> float:

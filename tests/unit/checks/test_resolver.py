@@ -443,9 +443,21 @@ def test_of_names_that_come_at_once_none_waits_for_the_first_while_threads_are_f
     assert run_here(answered.wait(5))
 
 
-def test_a_file_whose_name_was_given_up_is_next_when_all_others_had_their_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("held", [0, 10])
+def test_a_file_whose_name_was_given_up_is_next_when_all_others_had_their_turn(
+    held: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the turn of a file that waits before all others since it holds the most threads."""
     monkeypatch.setattr(Resolver, "_call_a_thread", lambda _: None)
     resolver, asked = Resolver(), list[str]()
+    for number in range(held):
+        resolver._ask("many.yaml", f"www.held{number}.test", IN_THREAD.event())
+        assert resolver._take() is not None
+        resolver._ask("many.yaml", f"www.waits{number}.test", IN_THREAD.event())
+    resolver._ask("few.yaml", "first.living.test", IN_THREAD.event())
+    first = resolver._take()
+    assert first is not None
+    resolver._finish(first, 1)
     for number in range(100):
         for name in range(10):
             resolver._ask(f"{number}.yaml", f"www.dead{name}-{number}.test", IN_THREAD.event())
