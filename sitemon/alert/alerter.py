@@ -24,7 +24,7 @@ from sitemon.outage import Outage
 from sitemon.store.connect import Connection
 from sitemon.store.migrate import require_schema
 from sitemon.store.notify import end_if_frozen, listen, wait_for_notice
-from sitemon.store.outbox import add_channels, give_up_unknown
+from sitemon.store.outbox import Waiting, add_channels, give_up_unknown
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +34,9 @@ _REMIND_EVERY_S: Final = 10.0
 
 _WARN_EVERY_S: Final = 600.0
 """How often it is looked which certificates expire soon."""
+
+_UNKNOWN_EVERY_S: Final = 600.0
+"""How often it is looked whether something waits for channels that nobody has any more."""
 
 _GONE_EVERY_S: Final = 60.0
 """How often it is looked whether something lasts of sites that were taken out."""
@@ -94,6 +97,7 @@ class Alerter:
         self._failing = Failing[str](_REST, str)
         self._due_s = defaultdict[str, float](float)
         self._heart = Heart()
+        self._unknown_after: Waiting | None = None
 
     def run(self) -> None:
         """Decide and send until told to stop; channels and routes are those that `alerts` returns at the time.
@@ -169,9 +173,9 @@ class Alerter:
             is_more = [
                 self._in_time("reminders", decider.remind, conn, _REMIND_EVERY_S),
                 self._in_time("sites that were taken out", decider.end_gone, conn, _GONE_EVERY_S),
+                self._in_time("certificates", decider.warn_of_certificates, conn, _WARN_EVERY_S),
+                self._in_time("unknown channels", self._give_up_unknown, conn, _UNKNOWN_EVERY_S),
             ]
-            self._in_time("certificates", decider.warn_of_certificates, conn, _WARN_EVERY_S)
-            self._in_time("unknown channels", self._give_up_unknown, conn, _WARN_EVERY_S)
             self._in_time("regions", decider.look_at_regions, conn, _REGIONS_EVERY_S)
             is_idle = not self._try("incidents", decider.decide, conn)
             # What was not clear when it was decided.
@@ -209,8 +213,9 @@ class Alerter:
         self._rulebook.take_up(self._planner.plan_if_due(conn).by_name, clock.utc_now())
         return self._planner.is_done
 
-    def _give_up_unknown(self, conn: Connection) -> None:
-        give_up_unknown(conn, list(self._current.channels))
+    def _give_up_unknown(self, conn: Connection) -> bool:
+        self._unknown_after = give_up_unknown(conn, list(self._current.channels), self._unknown_after)
+        return self._unknown_after is not None
 
     def _asking(self, asker: Asker) -> Callable[[Connection], None]:
         def ask(conn: Connection) -> None:

@@ -100,9 +100,7 @@ class AlertmanagerSender(Sender):
             self._end_round()
             return Verdict(Fate.DELIVERED)
         verdict = self._try_one(conn, found, lease) if self._round.is_in_doubt else self._try_next(found, lease)
-        if verdict.fate is Fate.GONE:
-            self._disable(conn)
-        elif verdict.fate is not Fate.DELIVERED and not verdict.is_of_words:
+        if verdict.fate not in {Fate.DELIVERED, Fate.GONE} and not verdict.is_of_words:
             say_not_delivered(f"{len(found.events)} that last, again on {lease.channel}", verdict.problem)
             if verdict.fate is Fate.REFUSED:  # where it is unavailable, the channel waits
                 self._rest()

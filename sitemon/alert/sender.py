@@ -73,7 +73,7 @@ class ChannelSender(ABC):
         self._failed_at_s = -math.inf
 
     def send_due(self, conn: Connection) -> bool:
-        """Send what is due, some alerts at most; return whether there may be more. On a disabled channel there is not.
+        """Send what is due, some alerts at most; return whether there may be more. On a disabled channel give it up.
 
         Raises:
             RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
@@ -86,9 +86,9 @@ class ChannelSender(ABC):
             return False
         target = target_of(self._channel)
         if lease.disabled_target == target:
-            give_up(conn, lease.channel, f"{_GONE} before")
+            is_more = give_up(conn, lease.channel, _GONE)
             release_channel(conn, lease, wait_s=0.0)
-            return False
+            return is_more
         if lease.failures:
             self._failed_at_s = since_s
         lease = lease._replace(disabled_target=None)
@@ -98,6 +98,8 @@ class ChannelSender(ABC):
             self._let_wait(conn, lease, verdict)
         else:
             disabled = target if verdict.fate is Fate.GONE else None
+            if disabled:
+                _say_disabled(lease.channel)
             release_channel(conn, lease._replace(failures=0, disabled_target=disabled), wait_s=0.0)
         return True
 
@@ -142,11 +144,6 @@ class ChannelSender(ABC):
 
     def _count(self, verdict: Verdict) -> None:
         self._refused = self._refused + 1 if verdict.fate is Fate.REFUSED else 0
-
-    def _disable(self, conn: Connection) -> None:
-        name = self._channel.name
-        log.error("alerter.channel_disabled: %s answered 410: nothing is sent there until its URL is another", name)
-        give_up(conn, name, _GONE)
 
 
 class Sender(ChannelSender):
@@ -211,9 +208,7 @@ class Sender(ChannelSender):
         if verdict.fate is Fate.DELIVERED:
             mark_delivered(conn, self._channel.name, alert.outbox_id)
             _say_delivered(what)
-        elif verdict.fate is Fate.GONE:
-            self._disable(conn)
-        else:
+        elif verdict.fate is not Fate.GONE:
             say_not_delivered(what, verdict.problem)
             if mark_failed(conn, alert.outbox_id, verdict.problem, _wait_of_alert_s(verdict)):
                 _say_given_up(what)
@@ -289,9 +284,7 @@ class MessageSender(ChannelSender):
         if verdict.fate is Fate.DELIVERED:
             mark_message_delivered(conn, name, number)
             _say_delivered(what)
-        elif verdict.fate is Fate.GONE:
-            self._disable(conn)
-        else:
+        elif verdict.fate is not Fate.GONE:
             say_not_delivered(what, verdict.problem)
             if verdict.fate is Fate.REFUSED and verdict.is_of_words and not gathered.is_of_one_site:
                 split_message(conn, name, number, verdict.problem)
@@ -346,6 +339,10 @@ def _say_delivered(what: str) -> None:
 def say_not_delivered(what: str, problem: str) -> None:
     """Say in the log that something did not arrive, and why; it is tried again."""
     log.warning("alerter.not_delivered: %s: %s", what, problem)
+
+
+def _say_disabled(name: str) -> None:
+    log.error("alerter.channel_disabled: %s answered 410: nothing is sent there until its URL is another", name)
 
 
 def _say_given_up(what: str) -> None:

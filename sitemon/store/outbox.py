@@ -14,6 +14,8 @@ from sitemon.store.rows import rows_of
 
 _sql: Final = load_queries("outbox.sql")
 _MOST_AT_ONCE: Final = 20_000
+_GIVEN_UP_AT_ONCE: Final = 1_000
+"""So that it takes far less than the minute that a statement may take: one that takes longer has done nothing."""
 
 
 class Due(NamedTuple):
@@ -46,6 +48,14 @@ class Alert(NamedTuple):
     event_id: str
     event: dict[str, Any]
     tries: int
+
+
+class Waiting(NamedTuple):
+    """An alert that waits, by its place in the order in which those of unknown channels are looked at."""
+
+    channel: str
+    turn: int
+    outbox_id: int
 
 
 class Gathered(NamedTuple):
@@ -81,6 +91,9 @@ class KnownAlert(NamedTuple):
     tries: int
     problem: str | None
     is_overtaken: bool
+
+
+_NONE: Final = Waiting("", 0, 0)
 
 
 def add_channels(conn: Connection, names: Sequence[str]) -> None:
@@ -195,14 +208,21 @@ def put_behind_others(conn: Connection, channel: str, outbox_id: int) -> None:
     rows_of(conn, _sql["put_behind_others"], channel=channel, outbox_id=outbox_id)
 
 
-def give_up(conn: Connection, channel: str, problem: str) -> None:
-    """Give up all that waits for a channel."""
-    rows_of(conn, _sql["give_up"], channel=channel, problem=problem)
+def give_up(conn: Connection, channel: str, problem: str) -> bool:
+    """Give up some of what waits for a channel; return whether there may be more."""
+    with translated(), conn, conn.cursor() as cursor:
+        cursor.execute(_sql["give_up"], {"channel": channel, "problem": problem, "most": _GIVEN_UP_AT_ONCE})
+        return cursor.rowcount == _GIVEN_UP_AT_ONCE
 
 
-def give_up_unknown(conn: Connection, known: Sequence[str]) -> None:
-    """Give up what has waited for a day for channels that are in no configuration any more."""
-    rows_of(conn, _sql["give_up_unknown"], channels=list(known))
+def give_up_unknown(conn: Connection, known: Sequence[str], after: Waiting | None) -> Waiting | None:
+    """Look at some of what waits for channels that are in no configuration any more, and give up what is a day old.
+
+    That is what comes after an alert, None: the first ones. Return the last that was looked at, if there may be more.
+    """
+    place = (after or _NONE)._asdict()
+    found = rows_of(conn, _sql["give_up_unknown"], known=list(known), **place, most=_GIVEN_UP_AT_ONCE)
+    return Waiting(*found[0]) if found else None
 
 
 def release_channel(conn: Connection, lease: Lease, *, wait_s: float, others_wait_s: float | None = None) -> None:

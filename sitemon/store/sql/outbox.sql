@@ -330,15 +330,46 @@ WHERE outbox_id = %(outbox_id)s
 RETURNING given_up_at IS NOT NULL;
 
 -- name: give_up
+-- Some at a time, in the order of index outbox_by_turn.
 UPDATE sitemon.outbox SET problem = %(problem)s, given_up_at = now()
-WHERE channel = %(channel)s AND delivered_at IS NULL AND given_up_at IS NULL;
+WHERE outbox_id = ANY (
+    ARRAY(
+        SELECT outbox_id
+        FROM sitemon.outbox
+        WHERE channel = %(channel)s AND delivered_at IS NULL AND given_up_at IS NULL
+        ORDER BY turn, outbox_id
+        LIMIT %(most)s
+    )
+)
+    AND delivered_at IS NULL
+    AND given_up_at IS NULL;
 
 -- name: give_up_unknown
-UPDATE sitemon.outbox SET problem = 'no alerter knows this channel', given_up_at = now()
-WHERE channel <> ALL (%(channels)s)
-    AND delivered_at IS NULL
-    AND given_up_at IS NULL
-    AND created_at < now() - '1 day'::interval;
+-- Of what waits for channels but these, the next to look at in the order of index outbox_by_turn; what is a day old of it is
+-- given up. Returns the last one, if there may be more.
+WITH next AS MATERIALIZED (
+    SELECT waiting.*
+    FROM sitemon.channel AS unknown
+    CROSS JOIN LATERAL (
+        SELECT channel, turn, outbox_id, created_at
+        FROM sitemon.outbox
+        WHERE channel = unknown.name
+            AND (channel, turn, outbox_id) > (%(channel)s, %(turn)s, %(outbox_id)s)
+            AND delivered_at IS NULL
+            AND given_up_at IS NULL
+        ORDER BY channel, turn, outbox_id
+        LIMIT %(most)s
+    ) AS waiting
+    WHERE unknown.name <> ALL (%(known)s)
+    ORDER BY channel, turn, outbox_id
+    LIMIT %(most)s
+), given_up AS (
+    UPDATE sitemon.outbox SET problem = 'no alerter knows this channel', given_up_at = now()
+    WHERE outbox_id = ANY (ARRAY(SELECT outbox_id FROM next WHERE created_at < now() - '1 day'::interval))
+        AND delivered_at IS NULL
+        AND given_up_at IS NULL
+)
+SELECT channel, turn, outbox_id FROM next ORDER BY channel, turn, outbox_id OFFSET %(most)s - 1;
 
 -- name: release_channel
 -- Nobody else's lease: one that was frozen for longer than its own has no say any more. A channel that waits goes on waiting

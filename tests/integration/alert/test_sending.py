@@ -93,12 +93,12 @@ def test_a_channel_that_is_down_holds_up_no_other(scene: Scene) -> None:
 def test_what_waits_for_a_channel_that_nobody_knows_any_more_is_given_up_after_a_day(scene: Scene) -> None:
     scene.receiver.answers = [(500, {})]
     scene.arrive(*scene.results("uddd"))
-    give_up_unknown(scene.conn, ["another"])
+    give_up_unknown(scene.conn, ["another"], None)
     assert states(scene) == [("site.down", "waiting")]
     scene.pass_time(hours=25)
-    give_up_unknown(scene.conn, ["hook", "another"])
+    give_up_unknown(scene.conn, ["hook", "another"], None)
     assert states(scene) == [("site.down", "waiting")]
-    give_up_unknown(scene.conn, ["another"])
+    give_up_unknown(scene.conn, ["another"], None)
     assert states(scene) == [("site.down", "given up")]
 
 
