@@ -1,5 +1,6 @@
 """Decides on sites of which rows changed: incidents, what is kept of them, and the outbox, in one transaction."""
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import chain
@@ -14,7 +15,7 @@ from sitemon.alert.failing import Failing, is_of_server, say_failed
 from sitemon.alert.held import release
 from sitemon.alert.regions import Regions
 from sitemon.alert.reminders import remind
-from sitemon.alert.rules import NOBODY, SiteRules, is_gone, is_of_before, ours
+from sitemon.alert.rules import MOST_REGIONS, NOBODY, SiteRules, is_gone, is_of_before, ours
 from sitemon.alert.waiting import Waiting
 from sitemon.backoff import Backoff
 from sitemon.incident.change import Change, What, changes
@@ -23,6 +24,7 @@ from sitemon.incident.gone import ended
 from sitemon.incident.summary import degraded, summary
 from sitemon.model.alerts import Alerts
 from sitemon.schedule.slots import LATE_GRACE_MS
+from sitemon.store.certificate import Named, certificate_sites
 from sitemon.store.connect import Connection
 from sitemon.store.deciding import begin_deciding
 from sitemon.store.degraded import degraded_numbers
@@ -42,9 +44,6 @@ _HELD_OF_A_SITE: Final = 20
 _LASTING_AT_ONCE: Final = 1_000
 _TOLD_AT_ONCE: Final = 1_000
 """Of more changes, the words of sites in their events take an alerter's memory."""
-
-_MOST_REGIONS: Final = 100
-"""Of a site that no configuration has: whoever may write results could invent any number of them."""
 
 _GRACE: Final = timedelta(milliseconds=LATE_GRACE_MS)
 """Workers make no confirming check that is later."""
@@ -78,11 +77,14 @@ class Decider:
         self._held: list[int] = []
         self._lasting_after = 0
         self._degraded_after = 0
+        self._certificates_after = 0
+        self._warnings_of_others = Counter[bool]()
         self._waiting = Waiting(lambda name: self._rules_of(name).file)
         self._at_once = _SITES_AT_ONCE
         self._apart: dict[str, dict[Undecided, None]] = {}
         self._failing = Failing[Undecided](_REST, lambda one: f"decisions on site {one.name}")
         self._failing_news = Failing[int](_REST, "news of incident {}".format)
+        self._failing_certificates = Failing[Named](_REST, lambda one: f"certificates of site {one.name}")
         self._failing_degraded = Failing[int](_REST, "that the site of number {} is degraded".format)
 
     def use(self, alerts: Alerts) -> None:
@@ -196,14 +198,26 @@ class Decider:
         self._lasting_after = lasting[-1].site_id if len(lasting) == _LASTING_AT_ONCE else 0
         return bool(self._lasting_after)
 
-    def warn_of_certificates(self, conn: Connection) -> None:
+    def warn_of_certificates(self, conn: Connection) -> bool:
         """Warn of certificates that expire soon, once for each threshold.
+
+        Sites are looked at by turns, some at a time; return whether others are left of this turn.
 
         Raises:
             RetryableError, RefusedError: as `sitemon.store.errors.translated` says; nobody is warned then.
 
         """
-        warn_of_certificates(conn, self._rules_of, self._alerts, self._now())
+        if not self._certificates_after:
+            self._warnings_of_others.clear()
+        found = certificate_sites(conn, self._certificates_after, _SITES_AT_ONCE)
+        self._certificates_after = found[-1].site_id if len(found) == _SITES_AT_ONCE else 0
+        self._failing_certificates.each(
+            found,
+            lambda some: warn_of_certificates(
+                conn, some, self._rules_of, self._alerts, self._now(), others=self._warnings_of_others
+            ),
+        )
+        return bool(self._certificates_after)
 
     def tell_degraded(self, conn: Connection) -> bool:
         """Tell of sites that are degraded, and of those that are no more.
@@ -287,9 +301,9 @@ class Decider:
         crowded = [
             site_id
             for site_id, one in rules.items()
-            if one.regions is None and len(taken.regions[site_id]) > _MOST_REGIONS
+            if one.regions is None and len(taken.regions[site_id]) > MOST_REGIONS
         ]
-        few = taken.few_regions(crowded, self._alerts.references, _MOST_REGIONS) if crowded else {}
+        few = taken.few_regions(crowded, self._alerts.references, MOST_REGIONS)
         return {site_id: rules[site_id]._replace(regions=frozenset(regions)) for site_id, regions in few.items()}
 
     def _say(

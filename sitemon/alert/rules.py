@@ -33,6 +33,9 @@ _LONGEST_SETTLING: Final = timedelta(days=1)
 _MOST_GONE: Final = 100_000
 """So many sites are known that were taken out, those of the last edits: each edit may bring others."""
 
+MOST_REGIONS: Final = 100
+"""Of a site that no configuration has: whoever may write results could invent any number of them."""
+
 _MOST_GATEWAYS_KEPT: Final = 4_000_000
 """Names of all sites together: 32 MB."""
 

@@ -1,19 +1,25 @@
 """Certificates that expire soon, and who was warned of them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
-
-from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, in psycopg2's spelling
 
 from sitemon.store.connect import Connection
 from sitemon.store.deciding import Deciding
 from sitemon.store.errors import translated
 from sitemon.store.queries import load_queries
+from sitemon.store.rows import rows_of
 
 _sql: Final = load_queries("certificate.sql")
 _KEPT: Final = timedelta(days=90)
+
+
+class Named(NamedTuple):
+    """A site."""
+
+    site_id: int
+    name: str
 
 
 class Expiring(NamedTuple):
@@ -38,13 +44,18 @@ class Due(NamedTuple):
 
 
 class Certificates(Deciding):
-    """The certificates that expire before a moment, in the transaction in which it is decided who is warned."""
+    """Certificates that expire soon, in the transaction in which it is decided who is warned."""
 
-    def __init__(self, cursor: Cursor, now: datetime, before: datetime) -> None:
-        super().__init__(cursor)
-        cursor.execute(_sql["forget"], {"before": now - _KEPT})
-        cursor.execute(_sql["expiring"], {"now": now, "before": before})
-        self.expiring = [Expiring(*row) for row in cursor.fetchall()]
+    def expiring(self, regions: Mapping[int, Collection[str]], now: datetime, before: datetime) -> list[Expiring]:
+        """Return those that expire before a moment, of these sites by number, as seen from these regions.
+
+        Of each site those first that expire first.
+        """
+        pairs = [(site_id, region) for site_id, names in regions.items() for region in names]
+        values = {"site_ids": [site_id for site_id, _ in pairs], "regions": [region for _, region in pairs]}
+        self._cursor.execute(_sql["forget"], {"site_ids": list(regions), "before": now - _KEPT})
+        self._cursor.execute(_sql["expiring"], {**values, "now": now, "before": before})
+        return [Expiring(*row) for row in self._cursor.fetchall()]
 
     def note(self, warnings: Sequence[Due]) -> list[Due]:
         """Note that somebody is warned; return those warnings that nobody else has given meanwhile."""
@@ -58,13 +69,23 @@ class Certificates(Deciding):
         return [one for one in warnings if (one.certificate.site_id, one.certificate.expires_at) in noted]
 
 
+def certificate_sites(conn: Connection, after: int, most: int) -> list[Named]:
+    """Return the first sites after a number.
+
+    Raises:
+        RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
+
+    """
+    return [Named(*row) for row in rows_of(conn, _sql["sites"], after=after, most=most)]
+
+
 @contextmanager
-def look_at_certificates(conn: Connection, now: datetime, before: datetime) -> Iterator[Certificates]:
-    """Look at the certificates that expire before a moment, for one transaction that an error undoes.
+def look_at_certificates(conn: Connection) -> Iterator[Certificates]:
+    """Look at certificates, for one transaction that an error undoes.
 
     Raises:
         RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
 
     """
     with translated(), conn, conn.cursor() as cursor:
-        yield Certificates(cursor, now, before)
+        yield Certificates(cursor)

@@ -1,7 +1,7 @@
 """One transaction in which it is decided what is said: what is said beside it, and the outbox."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import cached_property, lru_cache
@@ -78,6 +78,14 @@ class Deciding:
     def labels_said(self, numbers: Sequence[int]) -> dict[int, Mapping[str, str]]:
         """Return with which labels it was told last that incidents are open, of those of which it was."""
         return dict(self._all("said_labels", incident_ids=list(numbers))) if numbers else {}
+
+    def few_regions(self, site_ids: Sequence[int], references: Collection[str], most: int) -> dict[int, set[str]]:
+        """Return so many regions of each of these sites: first those with reference sites and those of its schedule."""
+        found: dict[int, set[str]] = {site_id: set() for site_id in site_ids}
+        values = {"site_ids": list(found), "references": list(references), "most": most}
+        for site_id, region in self._all("few_regions", **values) if found else ():
+            found[site_id].add(region)
+        return found
 
     def say(self, alerts: Iterable[Saying]) -> None:
         """Put events into the outbox."""

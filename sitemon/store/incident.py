@@ -70,13 +70,6 @@ class Taken(Deciding):
         memories = {site_id: _memory(until, state) for site_id, until, state in self._of_ours("states")}
         self.kept = {site_id: kept for site_id, kept in (rests | memories).items() if kept}
 
-    def few_regions(self, site_ids: Sequence[int], references: Collection[str], most: int) -> dict[int, set[str]]:
-        """Return so many regions of each of these sites: first those with reference sites and those of its schedule."""
-        found: dict[int, set[str]] = {site_id: set() for site_id in site_ids}
-        for site_id, region in self._all("few_regions", site_ids=list(found), references=list(references), most=most):
-            found[site_id].add(region)
-        return found
-
     def scheduled(self, site_ids: Sequence[int]) -> dict[int, datetime | None]:
         """Return which of these sites are in the schedule, or were, and since when they surely are no more."""
         return scheduled(self._cursor, site_ids)

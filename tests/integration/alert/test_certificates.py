@@ -12,7 +12,7 @@ from sitemon.config.servers import Credentials, PostgresServer
 from sitemon.incident.policy import Policy
 from sitemon.model.alerts import Alerts, Audience, Channel
 from sitemon.model.moment import format_utc
-from sitemon.store.certificate import Due, look_at_certificates
+from sitemon.store.certificate import Due, certificate_sites, look_at_certificates
 from sitemon.store.connect import connect
 from tests.integration.alert.scene import Scene
 from tests.results import a_result, this_hour
@@ -65,9 +65,10 @@ def test_of_two_alerters_that_look_at_once_one_warns(
     now = expires_at - 5 * DAY
     with (
         closing(connect(postgres_server, owner, application_name="test")) as second,
-        look_at_certificates(second, now, expires_at) as certificates,
+        look_at_certificates(second) as certificates,
     ):
-        [certificate] = certificates.expiring
+        [site] = certificate_sites(scene.conn, 0, 1)
+        [certificate] = certificates.expiring({site.site_id: ["default"]}, now, expires_at)
         assert warn(5) == [7]
         assert certificates.note([Due(certificate, 7)]) == []
 

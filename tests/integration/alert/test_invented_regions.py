@@ -31,7 +31,7 @@ FEW = 3
 @pytest.fixture(autouse=True)
 def _few(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_MOST_UNNAMED", FEW)
-    monkeypatch.setattr(decide_module, "_MOST_REGIONS", FEW)
+    monkeypatch.setattr(decide_module, "MOST_REGIONS", FEW)
 
 
 def decider(regions: frozenset[str] | None = None, alerts: Alerts | None = None) -> Decider:
