@@ -3,7 +3,6 @@
 import base64
 import binascii
 import functools
-import math
 import re
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
@@ -27,7 +26,7 @@ _SHORTEST_OF_QUERY: Final = 4
 _LONGEST_URL: Final = 2_000
 _LONGEST_NAME: Final = 256
 _LONGEST_SECRETS: Final = 4 << 10
-"""To find the spellings of so many takes some 10 ms."""
+"""To find the spellings of so many takes some 10 ms, of 60 with escapes in escapes 30 ms."""
 _FOR_EACH_SECRET: Final = 16
 """Each has spellings of its own, so that it counts as so many characters more."""
 _MOST_SITES: Final = 128
@@ -35,6 +34,13 @@ _MOST_WORK: Final = 2_000_000
 """That is about 1 ms: each of 50 redirects may lead to a URL that was thought up to take long."""
 _MOST_WORK_FOR_CHAIN: Final = 4 * _MOST_WORK
 """So that the usual names are shown to a site with a token of 2,000 characters."""
+_MOST_WORK_OF_VERDICT: Final = 200 * _MOST_WORK
+"""For all excerpts of a response that is judged among other checks: at worst some 60 ms were seen."""
+_MOST_WORK_APART: Final = 25 * _MOST_WORK_OF_VERDICT
+"""For all excerpts of one that is judged in the process apart, which has 2 s of CPU."""
+_MOST_EXCERPTS: Final = 5
+_LIGHT_MASKING: Final = 4 << 10
+"""Excerpts, times the characters of all secrets."""
 _WORK_FOR_READING: Final = 800
 """For each of its characters; and one for each character of all that is looked for."""
 _WORK_FOR_PLACE: Final = 1_200
@@ -55,10 +61,10 @@ class _Work:
 
     __slots__ = ("_left",)
 
-    def __init__(self, most: float) -> None:
+    def __init__(self, most: int) -> None:
         self._left = most
 
-    def is_left_after(self, work: float) -> bool:
+    def is_left_after(self, work: int) -> bool:
         self._left -= work
         return self._left >= 0
 
@@ -67,9 +73,19 @@ def masked(site: Site, text: str, first: int = 0, last: int | None = None) -> st
     """Return the text from `first` to `last` with the secrets of the site masked, so that no half of one is left.
 
     In whatever spelling they stand there; see `spellings`. Upper and lower case are one: a host name in a redirect
-    loses its case. Nothing is shown of what is quoted very often: nobody does that who has nothing to hide.
+    loses its case. Nothing is shown of what is quoted very often, or takes long: nobody does that who has nothing to
+    hide.
     """
-    return _masked(_sought(secrets_of(site)), text, _Work(math.inf), first, last)
+    is_light = is_light_to_mask(site)
+    most = _MOST_WORK_OF_VERDICT if is_light else _MOST_WORK_APART
+    sought = (_kept_sought if is_light else _sought)(secrets_of(site))
+    return _masked(sought, text, _Work(most // _excerpts(site)), first, last)
+
+
+def is_light_to_mask(site: Site) -> bool:
+    """Tell whether responses of the site may be masked among other checks; else they are judged apart."""
+    is_shown_much = len(site.expect.headers) + len(site.expect.json) > _MOST_EXCERPTS
+    return not is_shown_much and _excerpts(site) * secrets_chars(site) <= _LIGHT_MASKING
 
 
 def masked_url(site: Site, url: str) -> str:
@@ -102,6 +118,12 @@ def masked_certificates(site: Site, chain: Iterable[Certificate | None]) -> Iter
     shown = functools.cache(lambda name: _masked_name(site, name, work))
     for one in chain:
         yield one and msgspec.structs.replace(one, subject=shown(one.subject), issuer=shown(one.issuer))
+
+
+def _excerpts(site: Site) -> int:
+    """Return how many excerpts of a response there are at most."""
+    expect = site.expect
+    return 1 + len(expect.headers) + len(expect.json) + (site.match is not None) + (expect.not_match is not None)
 
 
 def _sought(secrets: frozenset[str]) -> _Sought:

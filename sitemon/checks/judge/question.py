@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 from sitemon.checks.http.page import Page
 from sitemon.checks.judge.expect import Measured, Verdict, is_text_wanted, judge
-from sitemon.checks.judge.masked import secrets_chars
+from sitemon.checks.judge.masked import is_light_to_mask
 from sitemon.checks.judge.observed import broken_off
 from sitemon.model.site import Site
 from sitemon.patterns.json_path import looks_once
@@ -17,10 +17,6 @@ _LIGHT_WORK: Final = 4 * _LIGHT_BYTES
 """To search for regexes takes some 7 ms then. Most are plain, and one for each byte."""
 _LIGHT_VALUES: Final = 1_000
 """To come to so many values by a JSON path takes some 10 ms."""
-
-_LIGHT_EXCERPTS: Final = 5
-_LIGHT_MASKING: Final = 4 << 10
-"""Excerpts, times the characters of all secrets: to look for so many, in texts thought up for it, takes some 20 ms."""
 
 
 class Question(NamedTuple):
@@ -50,8 +46,7 @@ def is_light(question: Question) -> bool:
     """Tell whether judging takes some 10 ms at most, whatever the server and the site's owner have thought up."""
     site, page, _ = question
     body_bytes = sum(map(len, page.body))
-    is_shown_much = len(site.expect.headers) + len(site.expect.json) > _LIGHT_EXCERPTS
-    if is_shown_much or _excerpts(site) * secrets_chars(site) > _LIGHT_MASKING:
+    if not is_light_to_mask(site):
         return False
     to_search = sum(work(regex, text_bytes) for regex, text_bytes in _searches(site, page, body_bytes))
     if to_search > _LIGHT_WORK or (body_bytes and "content-encoding" in page.headers):
@@ -65,12 +60,6 @@ def is_light(question: Question) -> bool:
         return True
     values = sum(piece.count(b",") for piece in page.body) + 1
     return values * len(paths) <= _LIGHT_VALUES and all(looks_once(one.path) for one in paths)
-
-
-def _excerpts(site: Site) -> int:
-    """Return how many excerpts of a response there are at most."""
-    expect = site.expect
-    return 1 + len(expect.headers) + len(expect.json) + (site.match is not None) + (expect.not_match is not None)
 
 
 def _searches(site: Site, page: Page, body_bytes: int) -> Iterator[tuple[str, int]]:

@@ -106,7 +106,10 @@ def _in_base64(content: bytes) -> Iterator[Needle]:
 
 
 def places_of(needles: Iterable[Needle], reading: Reading) -> Iterator[tuple[int, int]]:
-    """Yield from where to where in the original text they stand. Upper and lower case are one."""
+    """Yield from where to where in the original text they stand. Upper and lower case are one.
+
+    Places of a needle that overlap or touch are one, so that there are no more of them than fit beside each other.
+    """
     folded = reading._replace(text=_folded(reading.text))
     joined = _joined(reading)
     for needle in needles:
@@ -114,8 +117,10 @@ def places_of(needles: Iterable[Needle], reading: Reading) -> Iterator[tuple[int
         first = text.find(needle.text)
         while first >= 0:
             last = first + len(needle.text)
+            while (further := text.rfind(needle.text, last - len(needle.text) + 1, last + len(needle.text))) >= 0:
+                last = further + len(needle.text)
             yield places[max(0, first - needle.before)], places[min(len(text), last + needle.after)]
-            first = text.find(needle.text, first + 1)
+            first = text.find(needle.text, last + 1)
 
 
 def _folded(text: str) -> str:

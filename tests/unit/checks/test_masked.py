@@ -12,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sitemon.checks.judge.masked import masked, masked_certificates, masked_name, masked_url
+from sitemon.checks.judge.spellings import Needle, Reading, places_of
 from sitemon.clock import thread_cpu_s
 from sitemon.model.result import Certificate
-from sitemon.model.site import Body, Header, Proxy, Site
+from sitemon.model.site import Body, Expect, ExpectedHeader, Header, Proxy, Site
 
 
 def site(url: str = "http://shop.test/", **fields: Any) -> Site:
@@ -130,6 +131,37 @@ def test_to_mask_takes_little_however_long_the_secret_and_the_text_are(text: str
     began_s = thread_cpu_s()
     masked(watched, text * (1_000_000 // len(text)), 500_000, 500_260)
     assert thread_cpu_s() - began_s < 0.2
+
+
+@pytest.mark.parametrize("needle", [Needle("a"), Needle("aa"), Needle("aba"), Needle("aab", True, 1, 1)])
+@given(text=st.text(alphabet="ab ", max_size=40))
+def test_places_that_overlap_or_touch_are_one_and_none_is_left_out(needle: Needle, text: str) -> None:
+    places = list(places_of([needle], Reading(text, range(len(text) + 1))))
+    kept = [place for place, character in enumerate(text) if not needle.is_encoded or character != " "]
+    folded, ends = "".join(text[place] for place in kept).replace(" ", "+"), [*kept, len(text)]
+    starts = [first for first in range(len(folded)) if folded.startswith(needle.text, first)]
+    each = [
+        range(ends[max(0, first - needle.before)], ends[min(len(folded), first + len(needle.text) + needle.after)])
+        for first in starts
+    ]
+    assert {at for place in places for at in range(*place)} == {at for one in each for at in one}
+    assert len(places) <= len(text) // len(needle.text)
+
+
+def test_of_what_takes_long_to_mask_nothing_is_shown_or_it_is_masked_apart() -> None:
+    url = "http://shop.test/?" + "&".join("x=" + "a" * length for length in range(4, 48))
+    text = f"{'a' * 1_200}%252541&amp;amp;amp;{'a' * 1_300}"
+    shown_much = Expect(headers=tuple(ExpectedHeader(name=f"X-{number}", exists=True) for number in range(6)))
+    assert masked(site(url), text, 1_140, 1_260) == "***"
+    assert masked(site(url, expect=shown_much), text, 1_140, 1_260) == "***&amp;amp;amp;***"
+    assert masked(site(url), text[:1_200] + " b") == "*** b"
+
+
+def test_a_long_token_is_masked_in_a_page_of_some_escapes() -> None:
+    token = base64.b64encode(bytes(range(256)) * 10).decode()
+    watched = site(headers=(Header("X-Key", token, is_secret=True),))
+    text = f"{'x' * 1_200}&lt;b&gt;{token}&lt;/b&gt;{'x' * 1_200}"
+    assert masked(watched, text, 1_190, 1_200 + len("&lt;b&gt;") + 200) == "xxxxxxxxxx&lt;b&gt;***"
 
 
 @given(text=st.text(alphabet="&#x0123;\\uU%aAfnm İ\ud800é"), first=st.integers(0, 30))
