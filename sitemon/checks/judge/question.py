@@ -43,7 +43,7 @@ def verdict_on(question: Question) -> Verdict:
 
 
 def is_light(question: Question) -> bool:
-    """Tell whether judging takes some 10 ms at most, whatever the server and the site's owner have thought up."""
+    """Tell whether judging takes some 10 ms, with secrets 100 ms at worst, whatever server or owner thought up."""
     site, page, _ = question
     body_bytes = sum(map(len, page.body))
     if not is_light_to_mask(site):
