@@ -11,6 +11,8 @@ log = logging.getLogger(__name__)
 
 DEFAULT_FOLDER: Final = "./conf"
 
+_MOST_WARNED: Final = 1_000
+
 _warned: set[str] = set()
 
 
@@ -62,13 +64,15 @@ def not_found(places: Iterable[Path]) -> str:
 
 
 def warn_if_exposed(file: Path) -> None:
-    """Log one warning a process when a file of secrets can be read by its group or by everyone.
+    """Log one warning a process, or few, when a file of secrets can be read by its group or by everyone.
 
     A file in a folder that nobody else may enter is not exposed, whatever its own mode says.
     """
     key = str(file.absolute())
     if key in _warned or not _is_exposed(file):
         return
+    if len(_warned) >= _MOST_WARNED:
+        _warned.clear()
     _warned.add(key)
     log.warning("config.secrets_exposed: %s is secret and others can read it; mend it with: chmod 600 %s", file, file)
 

@@ -1,11 +1,11 @@
 """The values of a site's fields under ``expect``."""
 
-import functools
 from typing import Any, Final
 
 from sitemon.config.site_requests import json_value
 from sitemon.config.site_values import LONGEST_TIMEOUT_S, TOKEN, Context, regex
 from sitemon.config.values import UnfitError, boolean, duration_s, kind_of, number, suggestion, text, under
+from sitemon.kept import kept
 from sitemon.model.site import ExpectedHeader, ExpectedJson
 from sitemon.patterns.json_path import JSONPathError, excess
 
@@ -84,7 +84,7 @@ def _path(value: object) -> str:
     return path
 
 
-@functools.lru_cache(maxsize=10_000)
+@kept(4 << 20)
 def _path_problem(path: str) -> str | None:
     try:
         return excess(path)

@@ -18,6 +18,7 @@ from sitemon.config.locate import expanded
 from sitemon.config.settings import PUBLIC, Settings, may_use
 from sitemon.config.site_room import MOST_FILES
 from sitemon.config.values import UnfitError, duration_s, kind_of, region_name, size_bytes, text, under
+from sitemon.kept import kept
 from sitemon.model.site import Header, StatusRange
 from sitemon.patterns.regex import excess
 
@@ -135,7 +136,7 @@ def regex(value: object, context: Context) -> str:
     return value
 
 
-@functools.lru_cache(maxsize=1_000)
+@kept(4 << 20)
 def _regex_problem(pattern: str) -> str | None:
     try:
         return excess(pattern)

@@ -1,9 +1,10 @@
 """Where a URL leads: the host and port of any scheme, and what a ``dns://`` URL asks there."""
 
-import functools
 import re
 from typing import Final, NamedTuple
 from urllib.parse import parse_qsl, unquote, urlsplit
+
+from sitemon.kept import kept
 
 RECORD_TYPES: Final = ("A", "AAAA", "CAA", "CNAME", "MX", "NS", "PTR", "SOA", "SRV", "TXT")
 
@@ -14,6 +15,8 @@ _LONGEST_NAME: Final = 253
 _LONGEST_LABEL: Final = 63
 _DOTS: Final = re.compile("[.\u3002\uff0e\uff61]")
 """RFC 3490, 3.1."""
+_MOST_KEPT_BYTES: Final = 12 << 20
+"""That is some 20,000 usual URLs."""
 
 
 class Target(NamedTuple):
@@ -35,7 +38,7 @@ def scheme_of(url: str) -> str:
     return url.partition(":")[0].lower()
 
 
-@functools.lru_cache(maxsize=16_384)
+@kept(_MOST_KEPT_BYTES)
 def target_of(url: str) -> Target:
     """Return the host and port of a URL; ``tcp`` and ``tls`` have no usual port.
 
@@ -64,7 +67,7 @@ def ascii_host(host: str) -> str:
     return host.encode("idna").decode()
 
 
-@functools.lru_cache(maxsize=16_384)
+@kept(4 << 20)
 def question_of(url: str) -> Question:
     """Return what ``dns://resolver[:port]/name?type=A`` asks; without type, that is A.
 

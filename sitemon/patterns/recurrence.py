@@ -6,7 +6,6 @@ passes, whatever the clock shows.
 """
 
 import contextlib
-import functools
 import itertools
 import math
 import re
@@ -17,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 from dateutil.rrule import rrulestr
 
+from sitemon.kept import kept
 from sitemon.model.maintenance import Recurring
 from sitemon.patterns.time_zones import time_zone
 
@@ -50,6 +50,8 @@ _LAST_LEAP_YEARS: Final = 9960
 fallen on each weekday, in leap years and others."""
 _LIKE: Final = {(year % 4, date(year, 1, 1).weekday()): year for year in range(9944, 9972)}
 """The last years that have 28 behind them, by how far a leap year is, and the weekday with which they begin."""
+_MOST_KEPT_BYTES: Final = 16 << 20
+"""Of the beginnings of some thousands of rules."""
 _SOON: Final = timedelta(days=3_000)
 _MOST_CANDIDATES: Final = 2_000
 """Among so many days that are of the kind, one has to be in a period that INTERVAL counts."""
@@ -79,7 +81,7 @@ class _Dates(NamedTuple):
     week_begins: int
 
 
-@functools.lru_cache(maxsize=10_000)
+@kept(4 << 20)
 def problem_of(recurring: Recurring) -> str | None:
     """Return what is wrong with it, None if nothing is."""
     try:
@@ -94,7 +96,7 @@ def problem_of(recurring: Recurring) -> str | None:
     return None
 
 
-@functools.lru_cache(maxsize=10_000)
+@kept(4 << 20)
 def _shortest_s(dates: _Dates, first: date | None) -> float | None:
     """Return how long it is at least from one beginning to the next, whatever the time of day; None: there is none."""
     first = first or date(_FIRST_YEAR, 1, 1)
@@ -115,16 +117,16 @@ def windows(recurring: Recurring, from_at: datetime, until_at: datetime) -> tupl
     It costs little wherever the rule begins; where COUNT counts from there, or a day is rare, some milliseconds.
     """
     days = from_at.astimezone(UTC).date(), until_at.astimezone(UTC).date() + _DAY
-    return tuple(window for window in _windows_of_days(recurring, *days) if from_at <= window[0] < until_at)
+    length = timedelta(seconds=recurring.duration_s)
+    return tuple((begin, begin + length) for begin in _begins(recurring, *days) if from_at <= begin < until_at)
 
 
-@functools.lru_cache(maxsize=10_000)
-def _windows_of_days(recurring: Recurring, first: date, end: date) -> tuple[tuple[datetime, datetime], ...]:
-    """Return at least the windows that begin in these days of UTC: who asks again within a day has them."""
-    rule, length = _read(recurring), timedelta(seconds=recurring.duration_s)
+@kept(_MOST_KEPT_BYTES)
+def _begins(recurring: Recurring, first: date, end: date) -> tuple[datetime, ...]:
+    """Return at least the beginnings in these days of UTC: who asks again within a day has them."""
+    rule = _read(recurring)
     starts = _starts(rule, datetime.combine(first - _DAY, time()), datetime.combine(end + _DAY, time()))
-    begins = (start.replace(tzinfo=rule.zone).astimezone(UTC) for start in starts)
-    return tuple((begin, begin + length) for begin in begins)
+    return tuple(start.replace(tzinfo=rule.zone).astimezone(UTC) for start in starts)
 
 
 def _starts(rule: _Rule, low: datetime, high: datetime) -> Iterator[datetime]:
@@ -168,7 +170,7 @@ def _period(dates: _Dates, day: date) -> int:
     return day.year * 12 + day.month if dates.frequency == "MONTHLY" else day.year
 
 
-@functools.lru_cache(maxsize=10_000)
+@kept(4 << 20)
 def _read(recurring: Recurring) -> _Rule:
     """Read it.
 

@@ -13,6 +13,7 @@ from kafka.partitioner.default import murmur2
 
 from sitemon import clock
 from sitemon.config.servers import KafkaServer
+from sitemon.kept import kept
 from sitemon.model.errors import UnreachableError
 from sitemon.stream.client import arguments, quiet_kafka_loggers
 from sitemon.stream.errors import kafka_errors, model_error
@@ -198,7 +199,7 @@ class _ByKey(Partitioner):  # type: ignore[misc] # kafka has no types
         return int(_hash_of(key) & 0x7FFFFFFF) % partitions
 
 
-_hash_of: Final = functools.lru_cache(maxsize=1 << 16)(murmur2)
+_hash_of: Final = kept(16 << 20)(murmur2)
 
 
 class _Client(kafka.KafkaProducer):  # type: ignore[misc] # kafka has no types

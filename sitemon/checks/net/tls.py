@@ -1,7 +1,6 @@
 """TLS: the certificates that a server sent, and the words for a failure."""
 
 import _ssl
-import functools
 import re
 import ssl
 import sys
@@ -12,6 +11,7 @@ from typing import Any, Final
 from cryptography import x509
 
 from sitemon.checks.errors import CheckError
+from sitemon.kept import kept
 from sitemon.model.outcome import Reason
 from sitemon.model.result import Certificate
 
@@ -52,6 +52,9 @@ _BY_OPENSSL_REASON: Final = {
     "WRONG_VERSION_NUMBER": "the server does not speak TLS on this port",
 }
 
+_MOST_KEPT_BYTES: Final = 8 << 20
+"""The same few certificates come back with every check, and to parse one costs more than to compare its bytes."""
+
 _NAMELESS: Final = re.compile(r"\[SSL\] ([a-z0-9 ]+) \(_ssl\.c:\d+\)")
 
 
@@ -77,22 +80,13 @@ def certificate_of(certificate: bytes) -> Certificate | None:
         return None
 
 
+@kept(_MOST_KEPT_BYTES)
 def expiry_of(certificate: bytes) -> datetime | None:
     """Return when a DER-encoded certificate expires; None if it cannot be read."""
-    return _kept_expiry_of(certificate) if len(certificate) <= _MOST_KEPT_BYTES else _expiry_of(certificate)
-
-
-def _expiry_of(certificate: bytes) -> datetime | None:
     try:
         return x509.load_der_x509_certificate(certificate).not_valid_after_utc
     except Exception:  # noqa: BLE001 - it is a stranger's; InvalidVersion, for one, is no ValueError
         return None
-
-
-# The same few certificates come back with every check, and to parse one costs more than to compare its bytes.
-_kept_expiry_of: Final = functools.lru_cache(maxsize=4096)(_expiry_of)
-_MOST_KEPT_BYTES: Final = 8 << 10
-"""Of most certificates; OpenSSL takes 100 KiB of them, and a server may send others each time."""
 
 
 def earliest_expiry(chain: Sequence[bytes]) -> datetime | None:

@@ -1,6 +1,5 @@
 """``dns://``: does a name server answer, and with the records that are expected."""
 
-import functools
 import ipaddress
 from collections.abc import Iterator
 from typing import Any, Final
@@ -18,6 +17,7 @@ from sitemon.checks.net.exchange import Exchange
 from sitemon.checks.probes.dns_query import ask
 from sitemon.checks.probes.one_hop import visit_once
 from sitemon.checks.waiting import Waits
+from sitemon.kept import kept
 from sitemon.model.outcome import Reason
 from sitemon.model.site import Site
 from sitemon.model.target import Question, question_of, target_of
@@ -103,7 +103,7 @@ def normal(record: str, record_type: str) -> str:
     return record if record_type in _CASE_COUNTS else _normal(record, record_type)
 
 
-@functools.lru_cache(maxsize=4096)
+@kept(2 << 20)
 def _normal(record: str, record_type: str) -> str:
     if record_type in {"A", "AAAA"}:
         try:
