@@ -153,7 +153,7 @@ class Head(msgspec.Struct, eq=False):
         if self._bytes_left == _MOST_BYTES:
             require_http(line)
         if not line.endswith(b"\n"):
-            raise LeftError(Reason.PROTOCOL_ERROR, CLOSED_IN_HEADERS)
+            raise closed(CLOSED_IN_HEADERS)
         self._lines_left -= 1
         self._bytes_left -= len(line)
 
@@ -209,7 +209,7 @@ def require_http(start: bytes) -> None:
 
     """
     if not start:
-        raise LeftError(Reason.PROTOCOL_ERROR, CLOSED_UNANSWERED)
+        raise closed(CLOSED_UNANSWERED)
     for pattern, words in _OTHER_PROTOCOLS:
         if pattern.match(start):
             raise malformed(words)
@@ -220,3 +220,8 @@ def require_http(start: bytes) -> None:
 def malformed(words: str) -> CheckError:
     """Return what ends the check of a server whose response is not HTTP."""
     return CheckError(Reason.PROTOCOL_ERROR, words)
+
+
+def closed(words: str) -> LeftError:
+    """Return what ends a check whose response the server, or the proxy, did not send to its end."""
+    return LeftError(Reason.PROTOCOL_ERROR, words)

@@ -2,12 +2,10 @@
 
 from typing import Final
 
-from sitemon.checks.errors import LeftError
 from sitemon.checks.http.chunks import Chunks
-from sitemon.checks.http.head import CLOSED_EARLY, Head, malformed
+from sitemon.checks.http.head import CLOSED_EARLY, Head, closed, malformed
 from sitemon.checks.http.page import Page
 from sitemon.checks.http.redirects import SEVERAL_LOCATIONS, is_followed
-from sitemon.model.outcome import Reason
 from sitemon.model.site import Site
 
 _PIECE_BYTES: Final = 16 << 10
@@ -122,5 +120,5 @@ class Response:
 
     def _end(self) -> bool:
         if self._has_length or self._chunks is not None:
-            raise LeftError(Reason.PROTOCOL_ERROR, CLOSED_EARLY)
+            raise closed(CLOSED_EARLY)
         return True
