@@ -24,7 +24,9 @@ INTERVAL_S: Final = 10
 UP_AND_MISSED: Final = """
     SELECT count(*) FILTER (WHERE outcome = 'up'), count(*) FILTER (WHERE outcome = 'missed'), count(*)
     FROM sitemon.results
+    WHERE reason IS DISTINCT FROM 'unknown_site'
 """
+"""Without the slots of the sites of the load before, which were due until the beat had taken all of these out."""
 UP_SHARE: Final = 0.99
 SETTLE_S: Final = 16.0
 """Other sites are taken up within 5 s, and each has then been visited once, which fills what is kept of it."""
