@@ -242,7 +242,7 @@ class Alerter:
             self._stop.wait(_LOOK_EVERY_S)
 
     def _say_silences(self, conn: Connection) -> None:
-        say_silences(conn, self._current, clock.utc_now, self._rulebook.regions, self._rulebook.file_of)
+        say_silences(conn, self._current, clock.utc_now, self._rulebook.files_by_region, self._rulebook.file_of)
 
     def _sending(self, channel: Channel) -> Callable[[Connection], None]:
         sender, is_current = sender_of(channel, self._rulebook.file_of), self._is_current(channel)

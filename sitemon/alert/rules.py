@@ -1,9 +1,10 @@
 """What the configuration says of a site, for those who decide on it. Pure."""
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from functools import partial
-from itertools import chain, islice
+from itertools import islice
 from typing import Final, NamedTuple
 
 from sitemon.incident.dependence import all_gateways
@@ -84,16 +85,16 @@ class SiteRules(NamedTuple):
 class Rulebook:
     """The rules of all sites, as the configuration that was taken up last says.
 
-    A site that is there and not enabled is as good as taken out. `regions` are those of all sites. Gateways that were
-    found are kept, as far as there is room: they take long to find where sites depend on very many, and are asked for
-    every few seconds.
+    A site that is there and not enabled is as good as taken out. `files_by_region` says of each region of sites in
+    which files these stand. Gateways that were found are kept, as far as there is room: they take long to find where
+    sites depend on very many, and are asked for every few seconds.
     """
 
     def __init__(self, by_name: Mapping[str, Site], now: datetime) -> None:
         self._by_name = by_name
         self._kept: dict[str, tuple[str, ...]] = {}
         self._room = _MOST_GATEWAYS_KEPT
-        self.regions = _regions(by_name)
+        self.files_by_region = _files_by_region(by_name)
         self._since = now
         self._missing_since: dict[str, datetime] = {}
         self._files_before: dict[str, str] = {}
@@ -109,7 +110,7 @@ class Rulebook:
         gone = {name: self._by_name[name].file for name in self._by_name.keys() - by_name.keys()}
         self._files_before = dict(islice((gone | self._files_before).items(), _MOST_GONE))
         self._by_name = by_name
-        self.regions = _regions(by_name)
+        self.files_by_region = _files_by_region(by_name)
         self._kept = {}
         self._room = _MOST_GATEWAYS_KEPT
 
@@ -145,8 +146,12 @@ class Rulebook:
         return found
 
 
-def _regions(by_name: Mapping[str, Site]) -> frozenset[str]:
-    return frozenset(chain.from_iterable(site.regions for site in by_name.values()))
+def _files_by_region(by_name: Mapping[str, Site]) -> dict[str, set[str]]:
+    found: defaultdict[str, set[str]] = defaultdict(set)
+    for site in by_name.values():
+        for region in site.regions:
+            found[region].add(site.file)
+    return found
 
 
 def _watched(by_name: Mapping[str, Site]) -> set[str]:

@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -30,25 +30,26 @@ def say_silences(
     conn: Connection,
     alerts: Alerts,
     now: Callable[[], datetime],
-    regions: Collection[str],
+    files_by_region: Mapping[str, Collection[str]],
     file_of: Callable[[str], str],
 ) -> None:
     """Say for which causes sites are not looked at, each once, and when that is over; again, if it is of others too.
 
-    Sites have these `regions`; of most others it is said together. Where it is more than is said at once, the rest is
-    for later looks, by turns of files.
+    Each region of sites has its own silence, with the files of these sites; of most other regions it is said together.
+    Where it is more than is said at once, the rest is for later looks, by turns of files.
 
     Raises:
         RetryableError, RefusedError: as `sitemon.store.errors.translated` says; nothing is said then.
 
     """
     with take_silences(conn) as silences:
-        lasting = silences.lasting({*regions, *unnamed_regions(silences.connectivity, alerts)})
+        lasting = silences.lasting({*files_by_region, *unnamed_regions(silences.connectivity, alerts)})
         told = silences.told()
         causes = {*map(_key, lasting)}
-        ended = [one for one in told if _key(one) not in causes]
-        begun = [one for one in _in_turns(_untold(lasting, told, file_of), file_of) if silences.tell(one)]
-        over = [one for one in ended[:_SAID_AT_ONCE] if silences.end(one)]
+        untold = ((map(file_of, one.further), one) for one in _untold(lasting, told, file_of))
+        ended = ((files_by_region.get(one.region, ()), one) for one in told if _key(one) not in causes)
+        begun = [one for one in _some_in_turns(untold) if silences.tell(one)]
+        over = [one for one in _some_in_turns(ended) if silences.end(one)]
         # What lasts comes last, so that nobody takes the end of one cause for the end of all.
         events = [
             *(silence_event(one, now(), is_over=True, still=_still(one, lasting)) for one in over),
@@ -75,10 +76,9 @@ def _untold(lasting: Iterable[Silence], told: Iterable[Silence], file_of: Callab
             yield one._replace(named=names)
 
 
-def _in_turns(silences: Iterable[Silence], file_of: Callable[[str], str]) -> list[Silence]:
-    """Return what is said at once: by turns of the files whose sites are not looked at."""
-    owned = ((frozenset(map(file_of, one.further)), one) for one in silences)
-    return in_turns(owned)[:_SAID_AT_ONCE]
+def _some_in_turns(silences: Iterable[tuple[Iterable[str], Silence]]) -> list[Silence]:
+    """Return what is said at once of silences with the files of their sites: by turns of these."""
+    return in_turns((frozenset(files), one) for files, one in silences)[:_SAID_AT_ONCE]
 
 
 def _key(silence: Silence) -> tuple[str, str]:

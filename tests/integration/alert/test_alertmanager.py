@@ -95,7 +95,7 @@ def test_a_region_that_is_offline_and_silence_last_until_they_are_over(
     for minute, letter in enumerate("ud"):
         scene.arrive(*[one for site in sites for one in scene.results(letter, minute, site)])
     scene.write([a_result("wiki", slot_at=at(0))])
-    say_silences(scene.conn, scene.alerts, clock.utc_now, ["default"], str)
+    say_silences(scene.conn, scene.alerts, clock.utc_now, {"default": ["sites.yaml"]}, str)
     scene.send()
     assert {alert["labels"]["alertname"] for alert in told_by_another(scene, am)} == {"RegionOffline", "MonitorSilent"}
     execute(scene.conn, "UPDATE sitemon.silence SET ended_at = now()")

@@ -80,7 +80,7 @@ def test_that_nobody_looks_is_said_as_of_all_others(scene: Scene) -> None:
     scene.write([a_result("scheduled", slot_at=clock.utc_now().replace(microsecond=0))])
     for result in a_result(slot_at=at(0)), a_result(slot_at=at(1)), ahead():
         scene.write([result])
-    say_silences(scene.conn, scene.alerts, clock.utc_now, ["default"], str)
+    say_silences(scene.conn, scene.alerts, clock.utc_now, {"default": ["sites.yaml"]}, str)
     scene.send()
     [event] = scene.receiver.events
     assert (event["data"]["named"], event["data"]["began_at"]) == (["shop"], format_utc(at(2)))

@@ -68,5 +68,5 @@ def test_nobody_is_told_that_one_that_ended_is_not_looked_at(conn: Connection, n
     alerts = Alerts(channels={"team": channel}, routes=(Route(channels=("team",)),))
     write_batch(conn, names, [ago("old", LONG_AGO + timedelta(minutes=1), "monitor")])
     write_batch(conn, names, [ago("old", LONG_AGO, "monitor")])
-    say_silences(conn, alerts, clock.utc_now, ["default"], str)
+    say_silences(conn, alerts, clock.utc_now, {"default": ["sites.yaml"]}, str)
     assert rows(conn, "SELECT * FROM sitemon.outbox") == []
