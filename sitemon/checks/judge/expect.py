@@ -14,7 +14,7 @@ from sitemon.checks.judge.charset import decoded
 from sitemon.checks.judge.excerpt import excerpt
 from sitemon.checks.judge.expect_json import misfits
 from sitemon.checks.judge.failures import quoted
-from sitemon.checks.judge.masked import masked
+from sitemon.checks.judge.masked import Mask
 from sitemon.model.one_line import shortened
 from sitemon.model.outcome import REASONS, Outcome, Reason
 from sitemon.model.site import Expect, ExpectedHeader, Site, StatusRange
@@ -62,8 +62,8 @@ class Verdict(NamedTuple):
         return Outcome.UP if self.reason is None else REASONS[self.reason][0]
 
 
-def judge(site: Site, page: Page, measured: Measured) -> Verdict:
-    """Compare a response with what is expected of the site.
+def judge(site: Site, page: Page, measured: Measured, mask: Mask) -> Verdict:
+    """Compare a response with what is expected of the site, and mask what is shown of it.
 
     Raises:
         CheckError: it is compressed in a way that cannot be undone, or was cut off.
@@ -78,8 +78,8 @@ def judge(site: Site, page: Page, measured: Measured) -> Verdict:
     text = decoded(b"".join(body), page.headers.get("content-type", "")) if is_text_wanted(site) else ""
     is_match_found = None if site.match is None else is_found(site.match, text)
     failures = (
-        *_of_head_and_size(site, page, body, body_bytes),
-        *_of_text(site, text, is_match_found, was_cut=body_bytes >= site.max_body_bytes),
+        *_of_head_and_size(site, page, body, body_bytes, mask),
+        *_of_text(site, text, is_match_found, mask, was_cut=body_bytes >= site.max_body_bytes),
         *degradations(expect, measured),
     )
     return Verdict(failures, is_match_found, body_bytes)
@@ -115,22 +115,22 @@ def _days(count: int) -> str:
     return f"{count} day{'' if count == 1 else 's'}"
 
 
-def _of_head_and_size(site: Site, page: Page, body: Sequence[bytes], body_bytes: int) -> Iterator[Failure]:
+def _of_head_and_size(site: Site, page: Page, body: Sequence[bytes], body_bytes: int, mask: Mask) -> Iterator[Failure]:
     expect = site.expect
     if not any(codes.first <= page.http_code <= codes.last for codes in expect.status):
         status = f"HTTP status {page.http_code}, expected {_listed(expect.status)}"
-        yield Failure(Reason.HTTP_STATUS, status, _beginning(site, body, page) if any(body) else None)
+        yield Failure(Reason.HTTP_STATUS, status, _beginning(body, page, mask) if any(body) else None)
     for expected in expect.headers:
         raw = page.headers.get(expected.name.lower())
         value = None if raw is None else as_text(raw)
         words = _misfit_of_header(expected, value)
         if words:
-            yield Failure(Reason.NO_MATCH, masked(site, words), None if value is None else excerpt(site, value))
+            yield Failure(Reason.NO_MATCH, mask.masked(words), None if value is None else excerpt(mask, value))
     if expect.body_size_bytes is not None and body_bytes > expect.body_size_bytes:
         yield Failure(Reason.TOO_LARGE, f"the body is longer than {expect.body_size_bytes} bytes")
 
 
-def _beginning(site: Site, body: Sequence[bytes], page: Page) -> str:
+def _beginning(body: Sequence[bytes], page: Page, mask: Mask) -> str:
     """Return the title of a page, or how it begins."""
     first = bytearray()
     for piece in body:
@@ -139,20 +139,20 @@ def _beginning(site: Site, body: Sequence[bytes], page: Page) -> str:
             break
     text = decoded(bytes(first[:_FIRST_BYTES]), page.headers.get("content-type", ""))
     title = _TITLE.search(text, 0, _HEAD)
-    return excerpt(site, text, *(title.span(1) if title else (0, _HEAD)))
+    return excerpt(mask, text, *(title.span(1) if title else (0, _HEAD)))
 
 
-def _of_text(site: Site, text: str, is_match_found: bool | None, *, was_cut: bool) -> Iterator[Failure]:
+def _of_text(site: Site, text: str, is_match_found: bool | None, mask: Mask, *, was_cut: bool) -> Iterator[Failure]:
     expect = site.expect
     if is_match_found is False:
         words = f"the response does not match the regex {quoted(site.match or '')}"
-        yield Failure(Reason.NO_MATCH, masked(site, words), excerpt(site, text))
+        yield Failure(Reason.NO_MATCH, mask.masked(words), excerpt(mask, text))
     if expect.not_match is not None and (found := compiled(expect.not_match).search(text)):
         words = f"the response matches the regex {quoted(expect.not_match)}, which it must not"
-        yield Failure(Reason.FORBIDDEN_MATCH, masked(site, words), excerpt(site, text, *found.span()))
+        yield Failure(Reason.FORBIDDEN_MATCH, mask.masked(words), excerpt(mask, text, *found.span()))
     if expect.json:
         for words, value in misfits(expect.json, text, was_cut=was_cut):
-            yield Failure(Reason.NO_MATCH, masked(site, words), None if value is None else excerpt(site, value))
+            yield Failure(Reason.NO_MATCH, mask.masked(words), None if value is None else excerpt(mask, value))
 
 
 def _listed(status: tuple[StatusRange, ...]) -> str:

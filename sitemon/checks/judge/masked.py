@@ -5,7 +5,7 @@ import binascii
 import functools
 import re
 from collections.abc import Iterable, Iterator
-from typing import Final, NamedTuple
+from typing import Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import msgspec
@@ -13,10 +13,13 @@ import msgspec
 from sitemon.checks.judge.spellings import (
     LONGEST_SPELLING,
     ManyReadingsError,
-    Needle,
+    Sought,
+    TooMuchWorkError,
+    Work,
     needles_of,
     places_of,
     readings,
+    sought_for,
 )
 from sitemon.model.result import Certificate
 from sitemon.model.site import Header, Site, public_url
@@ -26,66 +29,66 @@ _SHORTEST_OF_QUERY: Final = 4
 _LONGEST_URL: Final = 2_000
 _LONGEST_NAME: Final = 256
 _LONGEST_SECRETS: Final = 4 << 10
-"""To find the spellings of so many takes some 10 ms, of 60 with escapes in escapes 50 ms."""
+"""Those of longer ones are not looked for among other checks."""
 _FOR_EACH_SECRET: Final = 16
 """Each has spellings of its own, so that it counts as so many characters more."""
 _MOST_SITES: Final = 128
-_MOST_WORK: Final = 2_000_000
-"""That is about 1 ms: each of 50 redirects may lead to a URL that was thought up to take long."""
-_MOST_WORK_FOR_CHAIN: Final = 4 * _MOST_WORK
+_MOST_SOUGHT_NS: Final = 3_000_000
+"""To find in which spellings the secrets of a site may stand."""
+_MOST_SHOWN_NS: Final = 1_000_000
+"""Each of 50 redirects may lead to a URL that was thought up to take long."""
+_MOST_CHAIN_NS: Final = 4 * _MOST_SHOWN_NS
 """So that the usual names are shown to a site with a token of 2,000 characters."""
-_MOST_WORK_OF_VERDICT: Final = 200 * _MOST_WORK
-"""For all excerpts of a response that is judged among other checks: at worst some 80 ms were seen."""
-_MOST_WORK_APART: Final = 25 * _MOST_WORK_OF_VERDICT
+_MOST_AT_ONCE_NS: Final = 5_000_000
+"""For all excerpts of a response that is judged among other checks."""
+_MOST_APART_NS: Final = 1_000_000_000
 """For all excerpts of one that is judged in the process apart, which has 2 s of CPU."""
 _MOST_EXCERPTS: Final = 5
-_LIGHT_MASKING: Final = 4 << 10
-"""Excerpts, times the characters of all secrets."""
-_WORK_FOR_READING: Final = 800
-"""For each of its characters; and one for each character of all that is looked for."""
-_WORK_FOR_PLACE: Final = 1_200
 _STARS: Final = re.compile(r"\*{3,}")
 _HIDDEN: Final = "***"
 _CREDENTIALS: Final = ("authorization", "cookie", "proxy-authorization")
 
 
-class _Sought(NamedTuple):
-    """In which spellings the secrets of a site may stand in a text."""
+class Mask:
+    """Hides the secrets of a site in all that is shown of one response: `at_once` among other checks, else apart.
 
-    needles: frozenset[Needle]
-    chars: int
-
-
-class _Work:
-    """What may still be done to find secrets."""
-
-    __slots__ = ("_left",)
-
-    def __init__(self, most: int) -> None:
-        self._left = most
-
-    def is_left_after(self, work: int) -> bool:
-        self._left -= work
-        return self._left >= 0
-
-
-def masked(site: Site, text: str, first: int = 0, last: int | None = None) -> str:
-    """Return the text from `first` to `last` with the secrets of the site masked, so that no half of one is left.
-
-    In whatever spelling they stand there; see `spellings`. Upper and lower case are one: a host name in a redirect
-    loses its case. Nothing is shown of what is quoted very often, or takes long: nobody does that who has nothing to
-    hide.
+    If there is more to do than there may be, it `is_over`, and nothing more is shown.
     """
-    is_light = is_light_to_mask(site)
-    most = _MOST_WORK_OF_VERDICT if is_light else _MOST_WORK_APART
-    sought = (_kept_sought if is_light else _sought)(secrets_of(site))
-    return _masked(sought, text, _Work(most // _excerpts(site)), first, last)
+
+    def __init__(self, site: Site, *, at_once: bool) -> None:
+        self.is_over = False
+        self._site = site
+        self._at_once = at_once
+        self._work = Work(_MOST_AT_ONCE_NS if at_once else _MOST_APART_NS)
+
+    def masked(self, text: str, first: int = 0, last: int | None = None) -> str:
+        """Return the text from `first` to `last` with the secrets masked, so that no half of one is left.
+
+        In whatever spelling they stand there; see `spellings`. Upper and lower case are one: a host name in a redirect
+        loses its case. Nothing is shown of what is quoted very often: nobody does that who has nothing to hide.
+        """
+        if self.is_over:
+            return _HIDDEN
+        try:
+            return _masked(self._sought, text, self._work, first, last)
+        except TooMuchWorkError:
+            self.is_over = True
+            return _HIDDEN
+
+    @functools.cached_property
+    def _sought(self) -> Sought:
+        if not self._at_once:
+            return _sought(secrets_of(self._site), self._work)
+        sought = _sought_at_once(self._site)
+        if sought is None:
+            raise TooMuchWorkError
+        return sought
 
 
 def is_light_to_mask(site: Site) -> bool:
-    """Tell whether responses of the site may be masked among other checks; else they are judged apart."""
+    """Tell whether responses of the site may be masked among other checks, if it turns out to be little work."""
     is_shown_much = len(site.expect.headers) + len(site.expect.json) > _MOST_EXCERPTS
-    return not is_shown_much and _excerpts(site) * secrets_chars(site) <= _LIGHT_MASKING
+    return not is_shown_much and secrets_chars(site) <= _LONGEST_SECRETS
 
 
 def masked_url(site: Site, url: str) -> str:
@@ -94,74 +97,74 @@ def masked_url(site: Site, url: str) -> str:
     Of a path that is very long nothing is shown, and only the scheme where there is very much to look for.
     """
     nothing = f"{urlsplit(url).scheme}://{_HIDDEN}/"
-    if secrets_chars(site) > _LONGEST_SECRETS:
+    sought = _sought_at_once(site)
+    if sought is None:
         return nothing
-    sought = _kept_sought(secrets_of(site))
     whole = urlsplit(without_userinfo(url)).geturl()
     bare = public_url(whole)  # which may end within a secret, at a "?"
     shown = _HIDDEN
     if len(bare) <= _LONGEST_URL:
-        shown = _masked(sought, whole, _Work(_MOST_WORK), 0, len(bare))
+        shown = _masked_or_hidden(sought, whole, Work(_MOST_SHOWN_NS), len(bare))
     if shown == _HIDDEN:
-        shown = _masked(sought, urlsplit(bare)._replace(path=f"/{_HIDDEN}").geturl(), _Work(_MOST_WORK))
+        shown = _masked_or_hidden(sought, urlsplit(bare)._replace(path=f"/{_HIDDEN}").geturl(), Work(_MOST_SHOWN_NS))
     return nothing if shown == _HIDDEN else shown
 
 
 def masked_name(site: Site, name: str) -> str:
     """Return the beginning of a name that a server gave us; nothing of it where there is very much to look for."""
-    return _masked_name(site, name, _Work(_MOST_WORK))
+    return _masked_or_hidden(_sought_at_once(site), name, Work(_MOST_SHOWN_NS), _LONGEST_NAME)
 
 
 def masked_certificates(site: Site, chain: Iterable[Certificate | None]) -> Iterator[Certificate | None]:
     """Yield what may be told of each certificate that a server sent, of so many names as take little."""
-    work = _Work(_MOST_WORK_FOR_CHAIN)
-    shown = functools.cache(lambda name: _masked_name(site, name, work))
+    work = Work(_MOST_CHAIN_NS)
+    shown = functools.cache(lambda name: _masked_or_hidden(_sought_at_once(site), name, work, _LONGEST_NAME))
     for one in chain:
         yield one and msgspec.structs.replace(one, subject=shown(one.subject), issuer=shown(one.issuer))
 
 
-def _excerpts(site: Site) -> int:
-    """Return how many excerpts of a response there are at most."""
-    expect = site.expect
-    return 1 + len(expect.headers) + len(expect.json) + (site.match is not None) + (expect.not_match is not None)
+def _sought_at_once(site: Site) -> Sought | None:
+    """Return what to look for; None if to find that takes longer than it may among other checks."""
+    return _kept_sought(secrets_of(site)) if secrets_chars(site) <= _LONGEST_SECRETS else None
 
 
-def _sought(secrets: frozenset[str]) -> _Sought:
-    needles = frozenset(needle for secret in secrets for needle in needles_of(secret))
-    return _Sought(needles, sum(len(needle.text) for needle in needles))
+@functools.lru_cache(maxsize=_MOST_SITES)
+def _kept_sought(secrets: frozenset[str]) -> Sought | None:
+    try:
+        return _sought(secrets, Work(_MOST_SOUGHT_NS))
+    except TooMuchWorkError:
+        return None
 
 
-_kept_sought: Final = functools.lru_cache(maxsize=_MOST_SITES)(_sought)
+def _sought(secrets: frozenset[str], work: Work) -> Sought:
+    return sought_for({needle for secret in secrets for needle in needles_of(secret, work)})
 
 
-def _masked_name(site: Site, name: str, work: _Work) -> str:
-    if secrets_chars(site) > _LONGEST_SECRETS:
+def _masked_or_hidden(sought: Sought | None, text: str, work: Work, last: int | None = None) -> str:
+    try:
+        return _HIDDEN if sought is None else _masked(sought, text, work, 0, last)
+    except TooMuchWorkError:
         return _HIDDEN
-    return _masked(_kept_sought(secrets_of(site)), name, work, 0, _LONGEST_NAME)
 
 
-def _masked(sought: _Sought, text: str, work: _Work, first: int = 0, last: int | None = None) -> str:
+def _masked(sought: Sought, text: str, work: Work, first: int, last: int | None) -> str:
     piece = text[first:last]
-    if not sought.needles:
+    if not sought.plain.each:
         return piece
     begin, end = max(0, first - LONGEST_SPELLING), first + len(piece) + LONGEST_SPELLING
-    covered = _covered(text[begin:end], sought, work)
-    return _HIDDEN if covered is None else _STARS.sub(_HIDDEN, covered[first - begin :][: len(piece)])
-
-
-def _covered(text: str, sought: _Sought, work: _Work) -> str | None:
-    """Return the text with stars for what stands in any reading of it, None if there are too many, or it takes long."""
-    characters = [*text]
     try:
-        for reading in readings(text):
-            if not work.is_left_after(len(reading.text) * (_WORK_FOR_READING + sought.chars)):
-                return None
-            for first, last in places_of(sought.needles, reading):
-                characters[first:last] = "*" * (last - first)
-                if not work.is_left_after(_WORK_FOR_PLACE):
-                    return None
+        covered = _covered(text[begin:end], sought, work)
     except ManyReadingsError:
-        return None
+        return _HIDDEN
+    return _STARS.sub(_HIDDEN, covered[first - begin :][: len(piece)])
+
+
+def _covered(text: str, sought: Sought, work: Work) -> str:
+    """Return the text with stars for what stands in any reading of it."""
+    characters = [*text]
+    for reading in readings(text, work):
+        for first, last in places_of(sought, reading, work):
+            characters[first:last] = "*" * (last - first)
     return "".join(characters)
 
 

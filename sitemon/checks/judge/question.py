@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 from sitemon.checks.http.page import Page
 from sitemon.checks.judge.expect import Measured, Verdict, is_text_wanted, judge
-from sitemon.checks.judge.masked import is_light_to_mask
+from sitemon.checks.judge.masked import Mask, is_light_to_mask
 from sitemon.checks.judge.observed import broken_off
 from sitemon.model.site import Site
 from sitemon.patterns.json_path import looks_once
@@ -27,15 +27,34 @@ class Question(NamedTuple):
     measured: Measured
 
 
-def verdict_on(question: Question) -> Verdict:
-    """Return what the response means; one that cannot be read is a finding about its server.
+def verdict_at_once(question: Question) -> Verdict | None:
+    """Return what the response means, None if that may take long, or turns out to: then it is to be judged apart.
 
     Raises:
         MemoryError: there is too little memory for it.
 
     """
+    if not is_light(question):
+        return None
+    mask = Mask(question.site, at_once=True)
+    verdict = _verdict_on(question, mask)
+    return None if mask.is_over else verdict
+
+
+def verdict_on(question: Question) -> Verdict:
+    """Return what the response means, however long that takes; nothing is shown of what takes very long to mask.
+
+    Raises:
+        MemoryError: there is too little memory for it.
+
+    """
+    return _verdict_on(question, Mask(question.site, at_once=False))
+
+
+def _verdict_on(question: Question, mask: Mask) -> Verdict:
+    """Return what the response means; one that cannot be read is a finding about its server."""
     try:
-        return judge(*question)
+        return judge(*question, mask)
     except MemoryError:
         raise
     except Exception as exc:  # noqa: BLE001 - see above
@@ -43,7 +62,7 @@ def verdict_on(question: Question) -> Verdict:
 
 
 def is_light(question: Question) -> bool:
-    """Tell whether judging takes some 10 ms, with secrets 100 ms at worst, whatever server or owner thought up."""
+    """Tell whether judging takes some 10 ms at most, but for the masking, whatever server or owner thought up."""
     site, page, _ = question
     body_bytes = sum(map(len, page.body))
     if not is_light_to_mask(site):

@@ -21,15 +21,50 @@ _ESCAPES: Final = tuple(
 )
 _MOST_READINGS: Final = 20
 _CONTROLS: Final = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
-_SAME: Final = str.maketrans({" ": "+", "\u00a0": "+", "-": "+", "_": "/"})
-"""A space in a form or in HTML, and the other alphabet of base64 (RFC 4648, 5)."""
-_SPLITS: Final = frozenset(" \t\r\n:")
+_SAME: Final = ((" ", "+"), ("\u00a0", "+"), ("-", "+"), ("_", "/"), ("ς", "\u03c3"))
+"""A space in a form or in HTML, the other alphabet of base64 (RFC 4648, 5), and Σ at the end of a word."""
+_SPLITS: Final = " \t\r\n:"
 """What may stand within base64 and hex."""
 LONGEST_NEEDLE: Final = 48
 LONGEST_SPELLING: Final = 24 * LONGEST_NEEDLE
 """`&` in HTML in a URL in a URL is ``%2526amp%253B``."""
 _SHORTEST: Final = 4
 """What is shorter looks like any word, when encoded or with its own escapes undone."""
+_CHARACTER_NS: Final = 60
+"""To undo escapes in a text, or to fold one that is not ASCII, for each of its characters."""
+_ASCII_NS: Final = 10
+"""To fold one that is."""
+_ESCAPE_NS: Final = 1_500
+_READING_NS: Final = 3_000
+_SEARCH_NS: Final = 300
+"""To look for one needle, and one for each character of the text."""
+_PLACE_NS: Final = 1_300
+_SECRET_NS: Final = 15_000
+_SECRETS_BYTE_NS: Final = 250
+
+
+class TooMuchWorkError(Exception):
+    """To find secrets would take longer than it may."""
+
+
+class Work:
+    """How long finding secrets may still take: about so many nanoseconds, which are counted and not measured."""
+
+    __slots__ = ("_left_ns",)
+
+    def __init__(self, most_ns: int) -> None:
+        self._left_ns = most_ns
+
+    def take(self, ns: int) -> None:
+        """Count what is to be done next.
+
+        Raises:
+            TooMuchWorkError: there is too much of it.
+
+        """
+        self._left_ns -= ns
+        if self._left_ns < 0:
+            raise TooMuchWorkError
 
 
 class Reading(NamedTuple):
@@ -43,18 +78,23 @@ class ManyReadingsError(Exception):
     """A text has escapes in escapes deeper than anybody writes who has nothing to hide."""
 
 
-def readings(text: str) -> Iterator[Reading]:
+def readings(text: str, work: Work) -> Iterator[Reading]:
     """Yield the text as it is, and each that it becomes when escapes are undone, of one kind at a time.
 
     Raises:
         ManyReadingsError: there are too many.
+        TooMuchWorkError: they take too long.
 
     """
     found = [Reading(text, range(len(text) + 1))]
     for reading in found:  # which grows meanwhile
         yield reading
         for escapes, sign in _ESCAPES:
-            plainer = _plainer(reading, escapes) if sign in reading.text else None
+            signs = reading.text.count(sign)
+            if not signs:
+                continue
+            work.take(_READING_NS + len(reading.text) * _CHARACTER_NS + signs * _ESCAPE_NS)
+            plainer = _plainer(reading, escapes)
             if plainer is not None and all(plainer.text != one.text for one in found):
                 found.append(plainer)
         if len(found) > _MOST_READINGS:
@@ -73,14 +113,51 @@ class Needle(NamedTuple):
     after: int = 0
 
 
-def needles_of(secret: str) -> set[Needle]:
+class _Needles(NamedTuple):
+    """What to look for in one text, and how many characters those together have that end alike."""
+
+    each: tuple[Needle, ...]
+    chars: dict[str, int]
+
+
+class Sought(NamedTuple):
+    """In which spellings secrets may stand in a reading, and in one without what may stand within base64 and hex."""
+
+    plain: _Needles
+    encoded: _Needles
+
+
+def sought_for(needles: Iterable[Needle]) -> Sought:
+    """Return what to look for."""
+    kinds: tuple[list[Needle], list[Needle]] = ([], [])
+    for needle in needles:
+        kinds[needle.is_encoded].append(needle)
+    plain, encoded = (_Needles(tuple(kind), _chars(kind)) for kind in kinds)
+    return Sought(plain, encoded)
+
+
+def _chars(needles: Iterable[Needle]) -> dict[str, int]:
+    chars: dict[str, int] = {}
+    for needle in needles:
+        end = needle.text[-1]
+        chars[end] = chars.get(end, 0) + len(needle.text)
+    return chars
+
+
+def needles_of(secret: str, work: Work) -> set[Needle]:
     """Return in which spellings a secret may stand in a reading: itself, in another charset, in base64 and hex.
 
     A long one comes in pieces, so that no more of a text need be looked at than `LONGEST_SPELLING` around a place.
+
+    Raises:
+        TooMuchWorkError: it takes too long.
+
     """
+    work.take(_SECRET_NS + len(secret.encode(errors="replace")) * _SECRETS_BYTE_NS)
     found = {secret}
     with contextlib.suppress(ManyReadingsError):
-        found |= {reading.text for reading in readings(secret) if len(reading.text) >= _SHORTEST}
+        found |= {reading.text for reading in readings(secret, work) if len(reading.text) >= _SHORTEST}
+    work.take(sum(map(len, found)) * _SECRETS_BYTE_NS)
     found |= {one.encode(errors="replace").decode("latin-1") for one in found} | {
         one.encode("latin-1", "replace").decode(errors="replace") for one in found
     }
@@ -105,38 +182,55 @@ def _in_base64(content: bytes) -> Iterator[Needle]:
         yield Needle(_folded(characters[first:last]), is_encoded=True, before=lead > 0, after=bits_left > 0)
 
 
-def places_of(needles: Iterable[Needle], reading: Reading) -> Iterator[tuple[int, int]]:
-    """Yield from where to where in the original text they stand. Upper and lower case are one.
+def places_of(sought: Sought, reading: Reading, work: Work) -> Iterator[tuple[int, int]]:
+    """Yield from where to where in the original text something stands. Upper and lower case are one.
 
     Places of a needle that overlap or touch are one, so that there are no more of them than fit beside each other.
+
+    Raises:
+        TooMuchWorkError: it takes too long.
+
     """
-    folded = reading._replace(text=_folded(reading.text))
-    joined = _joined(reading)
-    for needle in needles:
-        text, places = joined if needle.is_encoded else folded
+    text, places = reading
+    work.take(len(text) * (_ASCII_NS if text.isascii() else _CHARACTER_NS))
+    for first, last in _places(sought.plain, _folded(text), work):
+        yield places[first], places[last]
+    joined = text
+    for split in _SPLITS:
+        joined = joined.replace(split, "")
+    kept: Sequence[int] = ()
+    for first, last in _places(sought.encoded, _folded(joined), work):
+        kept = kept or _kept(text, work)
+        yield places[kept[first]], places[kept[last]]
+
+
+def _places(needles: _Needles, text: str, work: Work) -> Iterator[tuple[int, int]]:
+    # str.find compares all of a needle only where its last character stands.
+    compared = sum(text.count(end) * chars for end, chars in needles.chars.items())
+    work.take(len(needles.each) * (_SEARCH_NS + len(text)) + compared)
+    for needle in needles.each:
         first = text.find(needle.text)
         while first >= 0:
+            work.take(_PLACE_NS)
             last = first + len(needle.text)
             while (further := text.rfind(needle.text, last - len(needle.text) + 1, last + len(needle.text))) >= 0:
+                work.take(_PLACE_NS)
                 last = further + len(needle.text)
-            yield places[max(0, first - needle.before)], places[min(len(text), last + needle.after)]
+            yield max(0, first - needle.before), min(len(text), last + needle.after)
             first = text.find(needle.text, last + 1)
 
 
+def _kept(text: str, work: Work) -> list[int]:
+    """Return where the characters stand that do not split base64 and hex, and where the text ends."""
+    work.take(len(text) * _CHARACTER_NS)
+    return [*(place for place, character in enumerate(text) if character not in _SPLITS), len(text)]
+
+
 def _folded(text: str) -> str:
-    lower = text.lower()
-    if len(lower) != len(text):  # İ becomes two
-        lower = "".join(one if len(one) == 1 else " " for one in map(str.lower, text))
-    return lower.translate(_SAME)
-
-
-def _joined(reading: Reading) -> Reading:
-    """Return the reading without what may stand within base64 and hex."""
-    if _SPLITS.isdisjoint(reading.text):
-        return reading._replace(text=_folded(reading.text))
-    kept = [place for place, character in enumerate(reading.text) if character not in _SPLITS]
-    text = "".join(reading.text[place] for place in kept)
-    return Reading(_folded(text), (*(reading.places[place] for place in kept), reading.places[-1]))
+    folded = text.replace("İ", " ").lower()  # of all letters only that one would become two
+    for one, same in _SAME:
+        folded = folded.replace(one, same)
+    return folded
 
 
 def _plainer(reading: Reading, escapes: re.Pattern[str]) -> Reading | None:

@@ -17,7 +17,7 @@ from sitemon.checks.judge.apart import judged
 from sitemon.checks.judge.expect import Measured
 from sitemon.checks.judge.masked import masked_url
 from sitemon.checks.judge.observed import broken_off, observed
-from sitemon.checks.judge.question import Question, is_light, verdict_on
+from sitemon.checks.judge.question import Question, verdict_at_once
 from sitemon.checks.net.addresses import Reach, reach_of
 from sitemon.checks.net.dialer import Dialer
 from sitemon.checks.net.exchange import Exchange
@@ -43,9 +43,8 @@ async def visit_web(site: Site, dialer: Dialer, waits: Waits, move: Move, *, is_
     try:
         page = await trip.last_page()
         question = Question(site, page, trip.measured(checked_at))
-        if is_light(question):
-            verdict = verdict_on(question)
-        else:
+        verdict = verdict_at_once(question)
+        if verdict is None:
             await move(trip, waits, 0.0)  # to a place of its own: the host is free meanwhile
             verdict = await judged(question, waits)
     except Exception as exc:  # noqa: BLE001 - whatever a server provokes is a finding about that server

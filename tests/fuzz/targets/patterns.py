@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from sitemon.checks.judge.expect_json import misfits
-from sitemon.checks.judge.masked import masked
+from sitemon.checks.judge.masked import Mask
 from sitemon.config.settings import Settings
 from sitemon.config.site_expect import json as expected_json
 from sitemon.config.site_values import Context, regex
@@ -41,7 +41,7 @@ def read_echo(data: bytes) -> None:
     if len(secret) < _SHORTEST_SECRET or "*" in secret or not secret.isprintable():
         return
     site = Site(name="shop", url="http://shop.example/", headers=(Header("X", secret, is_secret=True),))
-    shown = masked(site, text, 0, 300)
+    shown = Mask(site, at_once=False).masked(text, 0, 300)
     assert secret.lower() not in shown.lower()
 
 

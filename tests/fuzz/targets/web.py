@@ -22,7 +22,7 @@ from sitemon.checks.http.redirects import Request, origin, redirected
 from sitemon.checks.http.response import Response
 from sitemon.checks.judge.charset import decoded
 from sitemon.checks.judge.expect import Measured, judge
-from sitemon.checks.judge.masked import masked_url
+from sitemon.checks.judge.masked import Mask, masked_url
 from sitemon.checks.net.host_names import reach_of_name
 from sitemon.checks.net.known_names import domain_of
 from sitemon.checks.net.resolver import literal, numeric
@@ -100,7 +100,7 @@ def read_response(data: bytes) -> None:
 
 
 def _judged(page: Page) -> None:
-    verdict = judge(_SITE, page, Measured(_NOW, 0.1, None))
+    verdict = judge(_SITE, page, Measured(_NOW, 0.1, None), Mask(_SITE, at_once=True))
     for failure in verdict.failures:
         assert _SECRET not in f"{failure.words} {failure.excerpt}"
         assert f"{failure.words}{failure.excerpt or ''}".isprintable()

@@ -91,6 +91,17 @@ def test_it_finds_what_would_be_found_here(process: JudgeProcess, asked: Questio
     assert process.judge(asked) == verdict_on(asked)
 
 
+def test_what_turns_out_to_take_long_to_mask_is_shown_by_it(make_engine: EngineFactory, serve: ServerFactory) -> None:
+    quoted = "%252541&amp;amp;amp;"
+    server = serve(answering(response(f"my s3cret {quoted * 100}".encode())))
+    found: queue.SimpleQueue[Observation] = queue.SimpleQueue()
+    headers = tuple(
+        Header("X-Key", secret, is_secret=True) for secret in ("s3cret", *(f"{at:03}" * 30 for at in range(20)))
+    )
+    make_engine().submit(site(server.url("/"), match="in stock", headers=headers), found.put)
+    assert found.get(timeout=10).failures[0].excerpt == f"my *** {quoted * 100}"[:57] + "…"
+
+
 def test_what_takes_too_much_cpu_or_memory_is_a_finding_and_the_next_is_judged(
     process: JudgeProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,6 +12,7 @@ from requests.structures import CaseInsensitiveDict
 from sitemon.checks.http.page import Page
 from sitemon.checks.judge.charset import decoded
 from sitemon.checks.judge.expect import Measured, Verdict, judge
+from sitemon.checks.judge.masked import Mask
 from sitemon.model.outcome import Outcome, Reason
 from sitemon.model.site import Expect, ExpectedHeader, ExpectedJson, Header, Site, StatusRange
 from sitemon.patterns import json_path
@@ -33,7 +34,7 @@ def site(match: str | None = None, expect: Expect | None = None, **fields: Any) 
 
 
 def judged(watched: Site, seen: Page, *, latency_s: float = 0.1, expires_at: datetime | None = None) -> Verdict:
-    return judge(watched, seen, Measured(NOW, latency_s, expires_at))
+    return judge(watched, seen, Measured(NOW, latency_s, expires_at), Mask(watched, at_once=True))
 
 
 def told(verdict: Verdict) -> list[tuple[str, str]]:

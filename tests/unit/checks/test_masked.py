@@ -3,6 +3,7 @@
 import base64
 import html
 import json
+import sys
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, quote_plus
@@ -11,15 +12,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sitemon.checks.judge.masked import masked, masked_certificates, masked_name, masked_url
-from sitemon.checks.judge.spellings import Needle, Reading, places_of
+from sitemon.checks.judge.masked import Mask, masked_certificates, masked_name, masked_url
+from sitemon.checks.judge.spellings import Needle, Reading, TooMuchWorkError, Work, places_of, sought_for
 from sitemon.clock import thread_cpu_s
 from sitemon.model.result import Certificate
-from sitemon.model.site import Body, Expect, ExpectedHeader, Header, Proxy, Site
+from sitemon.model.site import Body, Header, Proxy, Site
 
 
 def site(url: str = "http://shop.test/", **fields: Any) -> Site:
     return Site(name="shop", url=url, **fields)
+
+
+def masked(watched: Site, text: str, first: int = 0, last: int | None = None) -> str:
+    return Mask(watched, at_once=False).masked(text, first, last)
 
 
 @pytest.mark.parametrize(
@@ -136,7 +141,7 @@ def test_to_mask_takes_little_however_long_the_secret_and_the_text_are(text: str
 @pytest.mark.parametrize("needle", [Needle("a"), Needle("aa"), Needle("aba"), Needle("aab", True, 1, 1)])
 @given(text=st.text(alphabet="ab ", max_size=40))
 def test_places_that_overlap_or_touch_are_one_and_none_is_left_out(needle: Needle, text: str) -> None:
-    places = list(places_of([needle], Reading(text, range(len(text) + 1))))
+    places = list(places_of(sought_for([needle]), Reading(text, range(len(text) + 1)), Work(1_000_000)))
     kept = [place for place, character in enumerate(text) if not needle.is_encoded or character != " "]
     folded, ends = "".join(text[place] for place in kept).replace(" ", "+"), [*kept, len(text)]
     starts = [first for first in range(len(folded)) if folded.startswith(needle.text, first)]
@@ -148,13 +153,56 @@ def test_places_that_overlap_or_touch_are_one_and_none_is_left_out(needle: Needl
     assert len(places) <= len(text) // len(needle.text)
 
 
-def test_of_what_takes_long_to_mask_nothing_is_shown_or_it_is_masked_apart() -> None:
-    url = "http://shop.test/?" + "&".join("x=" + "a" * length for length in range(4, 48))
-    text = f"{'a' * 1_200}%252541&amp;amp;amp;{'a' * 1_300}"
-    shown_much = Expect(headers=tuple(ExpectedHeader(name=f"X-{number}", exists=True) for number in range(6)))
-    assert masked(site(url), text, 1_140, 1_260) == "***"
-    assert masked(site(url, expect=shown_much), text, 1_140, 1_260) == "***&amp;amp;amp;***"
-    assert masked(site(url), text[:1_200] + " b") == "*** b"
+MANY_LENGTHS = site("http://shop.test/?" + "&".join("x=" + "a" * length for length in range(4, 48)))
+ALIKE = site(
+    headers=(Header("X-Key", "".join(f"{'a' * (43 - at)}b{'a' * (4 + at)}" for at in range(40)), is_secret=True),)
+)
+USUAL = site(headers=(Header("X-Key", "hunter2", is_secret=True),))
+ESCAPES = site(headers=(Header("Cookie", "%2541&amp;amp;%5c%5cu0041" * 160),))
+QUOTED = "%252541&amp;amp;amp;"
+
+
+@pytest.mark.parametrize(
+    ("watched", "text", "expected"),
+    [
+        (MANY_LENGTHS, f"{'a' * 1_200}{QUOTED}{'a' * 1_300}", "***&amp;amp;amp;***"),
+        (MANY_LENGTHS, f"{'a' * 60}{QUOTED}" * 40, "***&amp;amp;amp;***"),
+        (ALIKE, f"{'a' * 1_200}{QUOTED}{'a' * 1_300}", f"{'a' * 60}{QUOTED}{'a' * 40}"),
+        (USUAL, QUOTED * 135, (QUOTED * 135)[1_140:1_260]),
+        (ESCAPES, "a", ""),
+    ],
+)
+def test_of_what_takes_long_to_mask_nothing_is_shown_at_once_but_apart(watched: Site, text: str, expected: str) -> None:
+    at_once, apart = Mask(watched, at_once=True), Mask(watched, at_once=False)
+    assert at_once.masked(text, 1_140, 1_260) == "***"
+    assert at_once.masked("b") == "***", "no more is done then"
+    assert apart.masked(text, 1_140, 1_260) == expected
+    assert (at_once.is_over, apart.is_over) == (True, False)
+
+
+def test_all_that_is_shown_of_a_response_is_masked_at_once_where_that_is_little() -> None:
+    mask = Mask(MANY_LENGTHS, at_once=True)
+    assert [mask.masked(f"{'b' * 300}aaaa&amp;", 250) for _ in range(5)] == [f"{'b' * 50}***&amp;"] * 5
+    assert not mask.is_over
+
+
+@pytest.mark.parametrize(
+    ("needles", "text", "at_least"),
+    [
+        ([Needle(f"{'a' * 44}baaa")], "a" * 2_400, 2_400 * 48),
+        ([Needle("a" * length) for length in range(4, 48)], "a" * 2_400, 2_400 * sum(range(4, 48))),
+        ([Needle("a")], "ab" * 1_200, 1_200 * 1_000),
+        ([Needle("xyz")] * 600, "a" * 2_400, 2_400 * 600),
+        ([Needle("xyz")], "é" * 2_400, 2_400 * 50),
+    ],
+)
+def test_whatever_makes_it_take_long_to_find_a_place_counts_as_work(
+    needles: list[Needle], text: str, at_least: int
+) -> None:
+    """That is characters compared, places, needles times the text, or letters beyond ASCII."""
+    with pytest.raises(TooMuchWorkError):
+        list(places_of(sought_for(needles), Reading(text, range(len(text) + 1)), Work(at_least)))
+    list(places_of(sought_for([Needle("xyz")]), Reading("a" * 2_400, range(2_401)), Work(2_400 * 20)))
 
 
 def test_a_long_token_is_masked_in_a_page_of_some_escapes() -> None:
@@ -174,6 +222,11 @@ def test_whatever_a_server_sends_is_masked(text: str, first: int) -> None:
 def test_a_header_of_latin_1_that_is_read_as_utf_8_is_masked() -> None:
     watched = site(headers=(Header("X-Key", "pässwörd", is_secret=True),))
     assert masked(watched, "pässwörd".encode("latin-1").decode(errors="replace")) == "***"
+
+
+def test_upper_and_lower_case_are_one_in_any_script() -> None:
+    assert masked(site(headers=(Header("X-Key", "ΟΔΟΣ", is_secret=True),)), "οδοςΟΔΟΣοδοσé İΟΔΟΣ") == "***é İ***"
+    assert [number for number in range(sys.maxunicode + 1) if len(chr(number).lower()) > 1] == [ord("İ")]
 
 
 def test_no_half_of_a_secret_is_left_at_an_end() -> None:
@@ -240,8 +293,8 @@ def test_where_there_is_much_to_look_for_little_is_shown_of_a_long_url() -> None
     many = tuple(f"hunter{number:03}" for number in range(150))
     watched = site(headers=(Header("X-Key", "a", is_secret=True, secrets=many),))
     assert masked_url(watched, "https://a.hunter007.test/b") == "https://*.***.test/b"
-    assert masked_url(watched, f"https://a.hunter007.test/{'b' * 500}") == "https://*.***.test/***"
-    assert masked_url(watched, f"https://{'b.hunter007.' * 25}test/") == "https://***/"
+    assert masked_url(watched, f"https://a.hunter007.test/{'b' * 1_900}") == "https://*.***.test/***"
+    assert masked_url(watched, f"https://{'b.hunter007.' * 100}test/") == "https://***/"
 
 
 def test_of_a_name_the_beginning_is_shown_without_half_a_secret() -> None:

@@ -11,7 +11,7 @@ import pytest
 from sitemon.checks.http.page import Page
 from sitemon.checks.judge.expect import Measured
 from sitemon.checks.judge.masked import masked_url
-from sitemon.checks.judge.question import Question, is_light, verdict_on
+from sitemon.checks.judge.question import Question, is_light, verdict_at_once, verdict_on
 from sitemon.model.site import Body, Expect, ExpectedHeader, ExpectedJson, Header, Proxy, Site
 
 SOME = 64 << 10
@@ -79,7 +79,7 @@ def values(count: int) -> bytes:
         (question(b"", json=("$.a",) * 6), False),
         (question(b"x", headers=secrets(4, of=1000)), True),
         (question(b"x", headers=secrets(5, of=1000)), False),
-        (question(b"x", match="x", headers=secrets(3, of=1000)), False),
+        (question(b"x", match="x", headers=secrets(3, of=1000)), True),
         (question(b"x", json=("$.a",), headers=secrets(900, of=4)), False),
         (question(b"x", headers=(Header("X-Long", "a" * 10_000),)), True),
         (question(b"x", headers=(Header("Cookie", "a" * 10_000),)), False),
@@ -100,6 +100,21 @@ def test_a_light_regex_takes_little_whatever_the_page(regex: str) -> None:
     assert verdict_on(asked).is_match_found is False
     assert 0 < longest < SOME
     assert time.thread_time() - began_s < 0.4
+
+
+@pytest.mark.parametrize(
+    ("page", "is_at_once"), [(b"sold out", True), (b"%252541&amp;amp;amp;" * 100, False), (b"<p>&nbsp;" * 100, True)]
+)
+def test_what_turns_out_to_take_long_to_mask_is_not_judged_at_once(page: bytes, is_at_once: bool) -> None:
+    asked = question(page, match="stock", headers=secrets(20, of=100))
+    verdict = verdict_on(asked)
+    assert is_light(asked)
+    assert verdict_at_once(asked) == (verdict if is_at_once else None)
+    assert verdict.failures[0].excerpt == page[:60].decode() + "…" * (len(page) > 60)
+
+
+def test_what_is_not_light_is_not_judged_at_once() -> None:
+    assert verdict_at_once(question(b"x", coding="gzip")) is None
 
 
 def test_of_a_redirects_url_nothing_is_shown_where_the_secrets_are_too_long_to_look_for() -> None:
