@@ -33,7 +33,7 @@ _LONGEST_SECRETS: Final = 4 << 10
 _FOR_EACH_SECRET: Final = 16
 """Each has spellings of its own, so that it counts as so many characters more."""
 _MOST_SITES: Final = 128
-_MOST_SOUGHT_NS: Final = 3_000_000
+_MOST_SOUGHT_NS: Final = 3_500_000
 """To find in which spellings the secrets of a site may stand."""
 _MOST_SHOWN_NS: Final = 1_000_000
 """Each of 50 redirects may lead to a URL that was thought up to take long."""

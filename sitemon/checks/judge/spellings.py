@@ -40,7 +40,7 @@ _SEARCH_NS: Final = 300
 """To look for one needle, and one for each character of the text."""
 _PLACE_NS: Final = 1_300
 _SECRET_NS: Final = 15_000
-_SECRETS_BYTE_NS: Final = 250
+_SECRETS_BYTE_NS: Final = 120
 
 
 class TooMuchWorkError(Exception):
@@ -153,7 +153,8 @@ def needles_of(secret: str, work: Work) -> set[Needle]:
         TooMuchWorkError: it takes too long.
 
     """
-    work.take(_SECRET_NS + len(secret.encode(errors="replace")) * _SECRETS_BYTE_NS)
+    contents = {secret.encode(errors="replace"), secret.encode("latin-1", "replace")}
+    work.take(sum(_SECRET_NS + len(content) * _SECRETS_BYTE_NS for content in contents))
     found = {secret}
     with contextlib.suppress(ManyReadingsError):
         found |= {reading.text for reading in readings(secret, work) if len(reading.text) >= _SHORTEST}
@@ -162,7 +163,7 @@ def needles_of(secret: str, work: Work) -> set[Needle]:
         one.encode("latin-1", "replace").decode(errors="replace") for one in found
     }
     needles = {Needle(_folded(one)) for one in found}
-    for content in {secret.encode(errors="replace"), secret.encode("latin-1", "replace")}:
+    for content in contents:
         if len(content) >= _SHORTEST:
             needles |= {Needle(content.hex(), is_encoded=True), *_in_base64(content)}
     return {needle._replace(text=piece) for needle in needles for piece in _pieces(needle.text)}
