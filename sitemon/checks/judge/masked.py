@@ -60,6 +60,7 @@ class Mask:
         self._site = site
         self._at_once = at_once
         self._work = Work(_MOST_AT_ONCE_NS if at_once else _MOST_APART_NS)
+        self._sought: Sought | None = None
 
     def masked(self, text: str, first: int = 0, last: int | None = None) -> str:
         """Return the text from `first` to `last` with the secrets masked, so that no half of one is left.
@@ -70,13 +71,13 @@ class Mask:
         if self.is_over:
             return _HIDDEN
         try:
+            self._sought = self._sought or self._find()
             return _masked(self._sought, text, self._work, first, last)
         except TooMuchWorkError:
             self.is_over = True
             return _HIDDEN
 
-    @functools.cached_property
-    def _sought(self) -> Sought:
+    def _find(self) -> Sought:
         if not self._at_once:
             return _sought(secrets_of(self._site), self._work)
         sought = _sought_at_once(self._site)
