@@ -7,16 +7,19 @@ from threading import Barrier, Thread
 
 import pytest
 
+from sitemon.checks.judge.masked import masked_url
 from sitemon.checks.net.tls import expiry_of
 from sitemon.checks.probes.dns import normal
 from sitemon.config import locate, site_expect, site_values
 from sitemon.kept import kept
 from sitemon.model.maintenance import Recurring
+from sitemon.model.site import Site
 from sitemon.model.target import target_of
 from sitemon.patterns.recurrence import problem_of
 from tests.children import holds_in_a_child
 
 _ASTRAL = "\U0001f600"
+_SHOP = "http://shop.test/"
 
 
 def _held_after(ask: Callable[[int], object], times: int) -> int:
@@ -37,9 +40,10 @@ def _held_after(ask: Callable[[int], object], times: int) -> int:
         (lambda n: site_values._regex_problem(f"{_ASTRAL}{n}".ljust(4_000, "x")), 500, 6),
         (lambda n: normal(f"{n}.shop.test {_ASTRAL}".ljust(4_000, "x"), "CNAME"), 300, 4),
         (lambda n: expiry_of(b"%d" % n * 20_000), 300, 10),
+        (lambda n: masked_url(Site(name="shop", url=f"http://shop.test/?{n}".ljust(1_500, "=")), _SHOP), 1_200, 7),
         (lambda n: problem_of(Recurring(start=f"{_ASTRAL}{n}" * 2_000, duration_s=3600.0)), 400, 6),
     ],
-    ids=["URLs", "JSON paths", "regexes", "records", "certificates", "rules"],
+    ids=["URLs", "JSON paths", "regexes", "records", "certificates", "secrets", "rules"],
 )
 def test_what_was_asked_by_edits_or_servers_that_come_again_and_again_takes_bounded_memory(
     ask: Callable[[int], object], times: int, most_mib: int

@@ -21,6 +21,7 @@ from sitemon.checks.judge.spellings import (
     readings,
     sought_for,
 )
+from sitemon.kept import kept
 from sitemon.model.result import Certificate
 from sitemon.model.site import Header, Site, public_url
 from sitemon.patterns.urls import without_userinfo
@@ -32,7 +33,7 @@ _LONGEST_SECRETS: Final = 4 << 10
 """Those of longer ones are not looked for among other checks."""
 _FOR_EACH_SECRET: Final = 16
 """Each has spellings of its own, so that it counts as so many characters more."""
-_MOST_SITES: Final = 128
+_KEPT_BYTES: Final = 4 << 20
 _MOST_SOUGHT_NS: Final = 3_500_000
 """To find in which spellings the secrets of a site may stand."""
 _MOST_SHOWN_NS: Final = 1_000_000
@@ -126,18 +127,18 @@ def masked_certificates(site: Site, chain: Iterable[Certificate | None]) -> Iter
 
 def _sought_at_once(site: Site) -> Sought | None:
     """Return what to look for; None if to find that takes longer than it may among other checks."""
-    return _kept_sought(secrets_of(site)) if secrets_chars(site) <= _LONGEST_SECRETS else None
+    return _kept_sought(tuple(sorted(secrets_of(site)))) if secrets_chars(site) <= _LONGEST_SECRETS else None
 
 
-@functools.lru_cache(maxsize=_MOST_SITES)
-def _kept_sought(secrets: frozenset[str]) -> Sought | None:
+@kept(_KEPT_BYTES)
+def _kept_sought(secrets: tuple[str, ...]) -> Sought | None:
     try:
         return _sought(secrets, Work(_MOST_SOUGHT_NS))
     except TooMuchWorkError:
         return None
 
 
-def _sought(secrets: frozenset[str], work: Work) -> Sought:
+def _sought(secrets: Iterable[str], work: Work) -> Sought:
     return sought_for({needle for secret in secrets for needle in needles_of(secret, work)})
 
 
