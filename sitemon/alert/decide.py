@@ -108,6 +108,7 @@ class Decider:
                 if taken.changed_from:
                     self._decide(taken, is_apart=True)
             count += 1
+        self._regions.note(conn)
         return count
 
     def _decide_some(self, conn: Connection, most: int) -> int:
@@ -153,6 +154,7 @@ class Decider:
         """
         with begin_deciding(conn) as deciding:
             self._regions.look(deciding, {*deciding.connectivity.offline()} | self._regions.unnoted())
+        self._regions.note(conn)
 
     def remind(self, conn: Connection) -> bool:
         """Tell of open incidents of which nobody knows: those who have heard nothing for long enough, and further ones.
@@ -237,7 +239,10 @@ class Decider:
 
     def _decide(self, taken: Taken, *, is_apart: bool) -> None:
         rules = {site_id: self._rules_of(taken.names[site_id]) for site_id in taken.changed_from}
-        self._look_at_regions_of(taken, rules)
+        if self._look_at_regions_of(taken, rules):
+            # People hear of a region first.
+            taken.put_off([*taken.changed_from])
+            return
         rules |= self._crowded(taken, rules)
         now = self._now()
         scheduled = taken.scheduled([site_id for site_id, one in rules.items() if not one.is_configured])
@@ -289,12 +294,12 @@ class Decider:
             }
         )
 
-    def _look_at_regions_of(self, taken: Taken, rules: Mapping[int, SiteRules]) -> None:
+    def _look_at_regions_of(self, taken: Taken, rules: Mapping[int, SiteRules]) -> bool:
         named: set[str] = set()
         unnamed: set[str] = set()
         for site_id, one in rules.items():
             (unnamed if one.regions is None else named).update(ours(taken.regions[site_id], one))
-        self._regions.look(taken, named, unnamed)
+        return self._regions.look(taken, named, unnamed)
 
     def _crowded(self, taken: Taken, rules: Mapping[int, SiteRules]) -> dict[int, SiteRules]:
         """Return rules by which some regions count, of sites that no configuration has and very many look at."""

@@ -3,17 +3,22 @@
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 from sitemon import clock
+from sitemon.alert.failing import Failing
 from sitemon.alert.links import linked
 from sitemon.alert.own_events import region_event
-from sitemon.alert.unnoted import Left, Unnoted
+from sitemon.alert.unnoted import Unnoted
+from sitemon.backoff import Backoff
 from sitemon.incident.connectivity import LEAST_HOSTS, Outage, Turn, back_online, cut_since, gone_offline, say_offline
 from sitemon.model.alerts import NO_FILE, Alerts
 from sitemon.model.site import name_of_url
+from sitemon.store.connect import Connection
 from sitemon.store.connectivity import Connectivity
-from sitemon.store.deciding import Deciding, Saying
+from sitemon.store.deciding import Deciding, Saying, begin_deciding
+from sitemon.store.errors import LockTimeoutError
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +31,9 @@ _SHARE: Final = 10
 
 _NOTE_REST_S: Final = 40.0
 """After what could not be noted: to wait for that in vain, which takes 4 s, keeps everybody from recording too."""
+
+_REST: Final = Backoff(first_s=_NOTE_REST_S, longest_s=600.0)
+"""For a region of which it fails by itself."""
 
 _MOST_UNNAMED: Final = 20
 """Of regions that no configured site names, and the schedule does: whoever may write to it could invent any number."""
@@ -52,14 +60,16 @@ class Regions:
         self._look_at_s = 0.0
         self._note_at_s = 0.0
         self._unnoted = Unnoted()
+        self._failing = Failing[str](_REST, "what became of region {}".format)
+        self._failing_anew = Failing[str](_REST, "sites of region {}, by what became of it".format)
 
-    def look(self, deciding: Deciding, named: Collection[str], unnamed: Collection[str] = ()) -> None:
-        """Look at these regions, if it is time to; what is found is among the outages of `deciding`.
+    def look(self, deciding: Deciding, named: Collection[str], unnamed: Collection[str] = ()) -> bool:
+        """Look at these regions, if it is time to; return whether something was found that `note` is to note.
 
-        No configured site names the `unnamed`: of these, at those with reference sites and some in the schedule. What
-        cannot be noted, since batches take too long, is known to this alerter alone until a later look notes it.
+        What is left to be noted is among the outages of `deciding`. No configured site names the `unnamed`: of these,
+        at those with reference sites and some in the schedule.
         """
-        begun_s = clock.monotonic_s()
+        begun_s, found = clock.monotonic_s(), False
         if begun_s >= self._look_at_s and (named or unnamed):
             connectivity = deciding.connectivity
             regions = {*named, *self._worth_a_look(connectivity, {*unnamed})}
@@ -68,12 +78,23 @@ class Regions:
             online = {region for region, outage in known.items() if outage is None or outage.until_at is not None}
             just_cut = connectivity.just_cut(online) if online else {}
             for region in regions:
-                self._look_at(connectivity, region, just_cut.get(region, 0), known[region])
+                found |= self._look_at(connectivity, region, just_cut.get(region, 0), known[region])
             took_s = clock.monotonic_s() - begun_s
             self._look_at_s = begun_s + max(_LOOK_EVERY_S, _SHARE * took_s)
-            # In one order, lest two alerters wait for each other.
-            self._note(deciding, [self._unnoted[region] for region in sorted(regions & self.unnoted())])
-        deciding.connectivity.unnoted = self._unnoted.held()
+        deciding.connectivity.unnoted = self._unnoted.held(clock.monotonic_s())
+        return found
+
+    def note(self, conn: Connection) -> None:
+        """Note what was found, and tell of it; where that cannot be now, have sites decided anew by it all the same.
+
+        Until it is noted it is known to this alerter alone.
+
+        Raises:
+            RetryableError: of which `sitemon.alert.failing.is_of_server` says so.
+
+        """
+        self._failing.each(sorted(self._unnoted), partial(self._note, conn))
+        self._failing_anew.each(sorted(self._unnoted), partial(self._put_off, conn))
 
     def unnoted(self) -> set[str]:
         """Return the regions of which something is left to be noted."""
@@ -84,38 +105,56 @@ class Regions:
             return set()
         return unnamed & unnamed_regions(connectivity, self._alerts())
 
-    def _look_at(self, connectivity: Connectivity, region: str, just_cut: int, last: Outage | None) -> None:
+    def _look_at(self, connectivity: Connectivity, region: str, just_cut: int, last: Outage | None) -> bool:
         if last is not None and last.until_at is None:
             self._ask(region)
             if turn := self._back_online(connectivity, region, last.from_at):
                 self._unnoted.online(region, last.from_at, turn)
         elif turn := self._gone_offline(connectivity, region, just_cut, last and last.until_at):
-            self._unnoted.offline(region, turn)
+            self._unnoted.offline(region, turn, clock.monotonic_s())
+        return turn is not None
 
-    def _note(self, deciding: Deciding, left: Sequence[Left]) -> None:
-        """Note what regions became; where that is not possible now, have their sites decided by it all the same."""
-        connectivity = deciding.connectivity
-        if left and not self._is_alone(connectivity):
-            for one in left:
-                if since := self._unnoted.put_off(one):
-                    connectivity.decide_anew(one.region, since)
-            return
-        for region, from_at, gone, back in (one[:4] for one in left):
-            if gone and connectivity.begin(region, gone.at):
-                log.warning("alerter.region_offline: %s: %s of %s hosts fail at once", region, gone.hosts, gone.of)
-                self._say(deciding, region_event(region, gone, from_at, self._now()))
-            if back and connectivity.end(region, back.at):
-                log.warning("alerter.region_online: %s, since %s", region, back.at)
-                self._say(deciding, region_event(region, back, from_at, self._now()))
-
-    def _is_alone(self, connectivity: Connectivity) -> bool:
-        """Keep everybody from recording until all is noted; return False where that cannot be, or could not lately."""
+    def _note(self, conn: Connection, regions: Sequence[str]) -> None:
         if clock.monotonic_s() < self._note_at_s:
-            return False
-        is_alone = connectivity.be_alone()
-        if not is_alone:
+            return
+        try:
+            with begin_deciding(conn) as deciding:
+                connectivity = deciding.connectivity
+                connectivity.be_alone()
+                last = connectivity.newest_outages(regions)
+                for region in regions:
+                    # Another alerter may have noted it since the last look.
+                    self._unnoted.left_of(region, last.get(region))
+                for region, from_at, gone, back, *_ in self._unnoted.of(regions):
+                    if gone and connectivity.begin(region, gone.at):
+                        log.warning(
+                            "alerter.region_offline: %s: %s of %s hosts fail at once", region, gone.hosts, gone.of
+                        )
+                        self._say(deciding, region_event(region, gone, from_at, self._now()))
+                    if back and connectivity.end(region, back.at):
+                        log.warning("alerter.region_online: %s, since %s", region, back.at)
+                        self._say(deciding, region_event(region, back, from_at, self._now()))
+        except LockTimeoutError:
             self._note_at_s = clock.monotonic_s() + _NOTE_REST_S
-        return is_alone
+        else:
+            self._unnoted.noted(regions)
+
+    def _put_off(self, conn: Connection, regions: Sequence[str]) -> None:
+        anew = self._unnoted.put_off(regions, clock.monotonic_s())
+        if not anew:
+            return
+        with begin_deciding(conn) as deciding:
+            for one, since in anew.items():
+                deciding.connectivity.decide_anew(one.region, since)
+        self._unnoted.decided_anew(anew)
+        for region, from_at, until_at in (one.outage for one in anew):
+            words = "online" if until_at else "offline"
+            log.warning(
+                "alerter.region_not_noted: %s seems %s since %s, which cannot be noted now",
+                region,
+                words,
+                until_at or from_at,
+            )
 
     def _gone_offline(
         self, connectivity: Connectivity, region: str, just_cut: int, online_since: datetime | None

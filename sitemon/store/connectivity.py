@@ -4,7 +4,6 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from psycopg2.errors import LockNotAvailable
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, in psycopg2's spelling
 
 from sitemon.incident.connectivity import NETWORK_REASONS, Outage, Reference, Seen
@@ -61,23 +60,15 @@ class Connectivity:
         found = self._all("cut", regions=[*regions], within=LOOKED_AT_WITHIN, reasons=[*NETWORK_REASONS])
         return dict(found)
 
-    def be_alone(self) -> bool:
-        """Let no batch be written until the transaction ends; return False where a batch takes too long for that."""
-        self._cursor.execute(_sql["before_alone"])
-        try:
-            self._cursor.execute(_write_sql["lock_alone"])
-        except LockNotAvailable:
-            self._cursor.execute(_sql["not_alone"])
-            return False
-        return True
+    def be_alone(self) -> None:
+        """Let no batch be written until the transaction ends; this fails where a batch takes too long for that."""
+        self._cursor.execute(_write_sql["lock_alone"])
 
     def begin(self, region: str, from_at: datetime) -> bool:
         """Note that a region is offline; return False where another alerter has noted it already.
 
-        What it saw since has to be decided anew, and what it could not reach counts as missed. Until the transaction
-        ends, no batch is written.
+        What it saw since has to be decided anew, and what it could not reach counts as missed. Only for who is alone.
         """
-        self._cursor.execute(_write_sql["lock_alone"])
         is_new = bool(self._all("begin_outage", region=region, from_at=from_at))
         if is_new:
             self._count_anew(region, from_at, sign=1)
@@ -86,7 +77,6 @@ class Connectivity:
 
     def end(self, region: str, until_at: datetime) -> bool:
         """Note that a region is online again, as `begin` does; what it does not reach since then is down."""
-        self._cursor.execute(_write_sql["lock_alone"])
         is_new = bool(self._all("end_outage", region=region, until_at=until_at))
         if is_new:
             self._count_anew(region, until_at, sign=-1)

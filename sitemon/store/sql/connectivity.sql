@@ -99,13 +99,6 @@ WHERE result.kind = 'adhoc'
     AND reason.name IS DISTINCT FROM 'blocked_address'
 ORDER BY result.site_id, result.slot_at DESC;
 
--- name: before_alone
--- Of a lock that is not to be had the transaction outlives the error.
-SAVEPOINT before_alone;
-
--- name: not_alone
-ROLLBACK TO SAVEPOINT before_alone;
-
 -- name: begin_outage
 INSERT INTO sitemon.region_outage (region, from_at) VALUES (%(region)s, %(from_at)s)
 ON CONFLICT DO NOTHING

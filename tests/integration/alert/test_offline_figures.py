@@ -52,11 +52,13 @@ def results(letters: str, first: int = 0) -> list[Result]:
 
 def offline(conn: Connection, from_minute: float) -> None:
     with conn, conn.cursor() as cursor:
+        Connectivity(cursor).be_alone()
         assert Connectivity(cursor).begin("default", at(from_minute))
 
 
 def online(conn: Connection, until_minute: float) -> None:
     with conn, conn.cursor() as cursor:
+        Connectivity(cursor).be_alone()
         assert Connectivity(cursor).end("default", at(until_minute))
 
 

@@ -1,17 +1,17 @@
 """A region goes offline, or is online again, while batches take so long that nobody can note it."""
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from functools import partial
 from typing import Any
 
 import pytest
+from psycopg2.errors import LockNotAvailable
 
 from sitemon import clock
-from sitemon.alert import begun, decide
 from sitemon.config.servers import Credentials, PostgresServer
 from sitemon.store.connectivity import Connectivity
-from sitemon.store.errors import CanceledError
+from sitemon.store.errors import CanceledError, UnreachableError
 from sitemon.store.schedule import write_notices
 from tests.databases import rows
 from tests.integration.alert.scene import Scene
@@ -21,6 +21,7 @@ from tests.overlapping import overlapping_batches
 
 NOTED = "SELECT count(*), count(until_at) FROM sitemon.region_outage"
 OFFLINE, ONLINE = ("region.offline", None), ("region.online", None)
+WAS_CANCELED = CanceledError("canceling statement due to statement timeout")
 
 
 @pytest.fixture(autouse=True)
@@ -56,11 +57,34 @@ def tries(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     found: list[bool] = []
     be_alone = Connectivity.be_alone
 
-    def tried(self: Connectivity) -> bool:
-        found.append(be_alone(self))
-        return found[-1]
+    def tried(self: Connectivity) -> None:
+        found.append(True)
+        try:
+            be_alone(self)
+        except LockNotAvailable:
+            found[-1] = False
+            raise
 
     monkeypatch.setattr(Connectivity, "be_alone", tried)
+    return found
+
+
+@pytest.fixture
+def failing(monkeypatch: pytest.MonkeyPatch) -> dict[str, BaseException]:
+    """Errors with which methods fail that note outages, by name, once all of it was done."""
+    found: dict[str, BaseException] = {}
+
+    def let_fail(name: str, done: Callable[..., Any]) -> None:
+        def noted(*args: Any) -> Any:
+            result = done(*args)
+            if name in found:
+                raise found[name]
+            return result
+
+        monkeypatch.setattr(Connectivity, name, noted)
+
+    for name in ("be_alone", "begin", "decide_anew"):
+        let_fail(name, getattr(Connectivity, name))
     return found
 
 
@@ -164,20 +188,81 @@ def test_after_minutes_its_sites_are_told_as_down_and_corrected_once_it_is_noted
     assert scene.incidents == []
 
 
-def test_where_the_transaction_that_noted_it_fails_no_site_is_told(
-    scene: Scene, later: Callable[[float], None], monkeypatch: pytest.MonkeyPatch
+def test_where_the_transaction_that_notes_it_fails_it_is_said_no_site_is_told_and_it_is_noted_later(
+    scene: Scene,
+    later: Callable[[float], None],
+    failing: dict[str, BaseException],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    failures = [CanceledError("canceling statement due to statement timeout")]
-
-    def begin(*args: Any, **how: Any) -> object:
-        if failures:
-            raise failures.pop()
-        return begun.begin(*args, **how)
-
+    others = ["other-1", "other-2", "other-3"]
     first, *failed = slots(scene, "udddd")
     scene.arrive(*first)
-    monkeypatch.setattr(decide, "begin", begin)
+    record(scene, *slots(scene, "udddd", others, region="eu"))
+    failing["begin"] = WAS_CANCELED
     go_offline(scene, failed, later)
+    assert sorted(told(scene)) == [("site.down", name) for name in others]
+    assert f"alerter.part_failed: what became of region default: {WAS_CANCELED}; all else goes on" in caplog.messages
+    failing.clear()
+    later(60)
+    assert told(scene)[3:] == [OFFLINE]
+    assert rows(scene.conn, NOTED) == [(1, 0)]
+
+
+@pytest.mark.parametrize("exc", [WAS_CANCELED, UnreachableError("server closed the connection")])
+def test_where_the_transaction_fails_that_has_sites_decided_anew_it_is_done_again(
+    scene: Scene,
+    batches: Callable[[], Any],
+    later: Callable[[float], None],
+    failing: dict[str, BaseException],
+    exc: Exception,
+) -> None:
+    for slot in slots(scene, "uddd", SITES[:1]):
+        scene.arrive(*slot)
+    *well, second, third = slots(scene, "uudd", SITES[1:])
+    record(scene, *well)
+    with batches():
+        failing["decide_anew"] = exc
+        for slot in (second, third):
+            record(scene, slot)
+            with suppress(UnreachableError):
+                later(1)
+        assert told(scene) == [("site.down", "site-0")]
+        failing.clear()
+        later(60)
+        assert told(scene)[1:] == [("incident.withdrawn", "site-0")]
+
+
+def test_an_alerter_that_is_killed_before_it_noted_it_has_decided_nothing_by_it(
+    scene: Scene, later: Callable[[float], None], failing: dict[str, BaseException]
+) -> None:
+    class KilledError(BaseException):
+        pass
+
+    first, *failed = slots(scene, "uddd")
+    scene.arrive(*first)
+    failing["be_alone"] = KilledError()
+    with pytest.raises(KilledError):
+        go_offline(scene, failed, later)
+    failing.clear()
+    record(scene, failed[1])
+    scene.use(scene.receiver.channel())
     later(1)
+    assert told(scene) == [OFFLINE]
+
+
+def test_one_that_another_alerter_has_noted_meanwhile_is_said_once(
+    scene: Scene, batches: Callable[[], Any], later: Callable[[float], None]
+) -> None:
+    first, second, third = slots(scene, "udd")
+    scene.arrive(*first)
+    one = scene.decider
+    with batches():
+        record(scene, second)
+        later(1)
+    scene.use(scene.receiver.channel())
+    record(scene, third)
+    later(60)
+    scene.decider = one
+    later(60)
     assert told(scene) == [OFFLINE]
     assert rows(scene.conn, NOTED) == [(1, 0)]

@@ -217,6 +217,7 @@ def test_who_waits_while_another_one_notes_it_tells_of_no_site(
         closing(connect(postgres_server, owner, application_name="test")) as looking,
     ):
         with begin_deciding(second) as other:
+            other.connectivity.be_alone()
             assert other.connectivity.begin("default", this_hour() + MINUTE)
             deciding.start()
             wait_for(lambda: rows(looking, WAITS) == [(1,)])

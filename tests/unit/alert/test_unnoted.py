@@ -15,7 +15,7 @@ AT = datetime(2026, 12, 1, 12, 0, tzinfo=UTC)
 def unnoted() -> Unnoted:
     """A region has gone offline."""
     unnoted = Unnoted()
-    unnoted.offline("eu", Turn(AT, 5, 6))
+    unnoted.offline("eu", Turn(AT, 5, 6), 0.0)
     return unnoted
 
 
@@ -38,3 +38,30 @@ def test_nor_does_it_where_the_first_outage_was_noted_by_nobody(unnoted: Unnoted
 def test_it_ends_one_that_another_alerter_noted_before(unnoted: Unnoted) -> None:
     unnoted.online("eu", AT, Turn(AT + 5 * MINUTE, 5, 6))
     assert unnoted.left_of("eu", Outage("eu", AT + MINUTE, None)) == Outage("eu", AT + MINUTE, AT + 5 * MINUTE)
+
+
+def test_sites_are_decided_anew_by_it_once_that_is_committed_and_again_once_it_is_held_no_more(
+    unnoted: Unnoted,
+) -> None:
+    assert [*unnoted.put_off(["eu"], 1.0).values()] == [AT]
+    put_off = unnoted.put_off(["eu"], 2.0)
+    assert [*put_off.values()] == [AT]
+    unnoted.decided_anew(put_off)
+    assert unnoted.put_off(["eu"], 299.0) == {}
+    assert unnoted.held(299.0) == [Outage("eu", AT)]
+    assert [*unnoted.put_off(["eu"], 300.0).values()] == [AT]
+    assert unnoted.held(300.0) == []
+
+
+def test_where_a_noted_one_seemed_over_and_is_not_sites_are_decided_anew_though_nothing_is_to_be_noted() -> None:
+    unnoted, noted, back_at = Unnoted(), Outage("eu", AT), AT + 5 * MINUTE
+    unnoted.online("eu", AT, Turn(back_at, 5, 6))
+    unnoted.decided_anew(unnoted.put_off(["eu"], 1.0))
+    unnoted.offline("eu", Turn(back_at + MINUTE, 5, 6), 2.0)
+    assert unnoted.left_of("eu", noted) == noted
+    unnoted.noted(["eu"])
+    put_off = unnoted.put_off(["eu"], 3.0)
+    assert [*put_off.values()] == [back_at]
+    unnoted.decided_anew(put_off)
+    unnoted.left_of("eu", noted)
+    assert list(unnoted) == []
