@@ -102,13 +102,14 @@ class Decider:
         """
         self._put_apart([one for one in self._failing if not self._failing.is_resting(one)])
         count = self._decide_some(conn, most)
+        self._regions.note(conn)
         if self._apart:
             one = self._next_apart()
             with self._failing.trying(one), take_site(conn, one.site_id) as taken:
                 if taken.changed_from:
                     self._decide(taken, is_apart=True)
+            self._regions.note(conn)
             count += 1
-        self._regions.note(conn)
         return count
 
     def _decide_some(self, conn: Connection, most: int) -> int:
@@ -146,7 +147,7 @@ class Decider:
     def look_at_regions(self, conn: Connection) -> None:
         """Look whether regions that are offline are online again: of sites that are well there is nothing to decide.
 
-        And note what could not be noted when it was found.
+        And note what they became, also what could not be noted when it was found.
 
         Raises:
             RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
@@ -240,7 +241,7 @@ class Decider:
     def _decide(self, taken: Taken, *, is_apart: bool) -> None:
         rules = {site_id: self._rules_of(taken.names[site_id]) for site_id in taken.changed_from}
         if self._look_at_regions_of(taken, rules):
-            # People hear of a region first.
+            # Noted first: people hear of a region before its sites, and who is killed has decided nothing by it.
             taken.put_off([*taken.changed_from])
             return
         rules |= self._crowded(taken, rules)

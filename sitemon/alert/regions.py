@@ -33,7 +33,7 @@ _NOTE_REST_S: Final = 40.0
 """After what could not be noted: to wait for that in vain, which takes 4 s, keeps everybody from recording too."""
 
 _REST: Final = Backoff(first_s=_NOTE_REST_S, longest_s=600.0)
-"""For a region of which it fails by itself."""
+"""For what fails of one region by itself."""
 
 _MOST_UNNAMED: Final = 20
 """Of regions that no configured site names, and the schedule does: whoever may write to it could invent any number."""

@@ -205,8 +205,9 @@ WAITS = """
 """
 
 
+@pytest.mark.parametrize("is_over", [False, True])
 def test_who_waits_while_another_one_notes_it_tells_of_no_site(
-    scene: Scene, postgres_server: PostgresServer, owner: Credentials
+    scene: Scene, postgres_server: PostgresServer, owner: Credentials, *, is_over: bool
 ) -> None:
     scene.use(scene.receiver.channel(), policy=Policy(down_after=2))
     for slot in slots(scene, "udd"):
@@ -218,7 +219,9 @@ def test_who_waits_while_another_one_notes_it_tells_of_no_site(
     ):
         with begin_deciding(second) as other:
             other.connectivity.be_alone()
-            assert other.connectivity.begin("default", this_hour() + MINUTE)
+            assert other.connectivity.begin("default", this_hour() + 0.5 * MINUTE)
+            if is_over:
+                assert other.connectivity.end("default", this_hour() + 2.5 * MINUTE)
             deciding.start()
             wait_for(lambda: rows(looking, WAITS) == [(1,)])
         deciding.join()
