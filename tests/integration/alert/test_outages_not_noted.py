@@ -244,7 +244,6 @@ def test_an_alerter_that_is_killed_before_it_noted_it_has_decided_nothing_by_it(
     with pytest.raises(KilledError):
         go_offline(scene, failed, later)
     failing.clear()
-    record(scene, failed[1])
     scene.use(scene.receiver.channel())
     later(1)
     assert told(scene) == [OFFLINE]
