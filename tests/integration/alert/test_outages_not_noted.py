@@ -10,8 +10,9 @@ from psycopg2.errors import LockNotAvailable
 
 from sitemon import clock
 from sitemon.config.servers import Credentials, PostgresServer
+from sitemon.model.errors import UnreachableError
 from sitemon.store.connectivity import Connectivity
-from sitemon.store.errors import CanceledError, UnreachableError
+from sitemon.store.errors import CanceledError
 from sitemon.store.schedule import write_notices
 from tests.databases import rows
 from tests.integration.alert.scene import Scene
