@@ -59,6 +59,7 @@ class Regions:
         self._by_sites = by_sites
         self._look_at_s = 0.0
         self._note_at_s = 0.0
+        self._has_found = False
         self._unnoted = Unnoted()
         self._failing = Failing[str](_REST, "what became of region {}".format)
         self._failing_anew = Failing[str](_REST, "sites of region {}, by what became of it".format)
@@ -81,6 +82,7 @@ class Regions:
                 found |= self._look_at(connectivity, region, just_cut.get(region, 0), known[region])
             took_s = clock.monotonic_s() - begun_s
             self._look_at_s = begun_s + max(_LOOK_EVERY_S, _SHARE * took_s)
+            self._has_found = found
         deciding.connectivity.unnoted = self._unnoted.held(clock.monotonic_s())
         return found
 
@@ -95,6 +97,9 @@ class Regions:
         """
         self._failing.each(sorted(self._unnoted), partial(self._note, conn))
         self._failing_anew.each(sorted(self._unnoted), partial(self._put_off, conn))
+        if self._has_found:
+            # Before the next look some sites are decided, however long it took to note that.
+            self._has_found, self._look_at_s = False, max(self._look_at_s, clock.monotonic_s() + _LOOK_EVERY_S)
 
     def unnoted(self) -> set[str]:
         """Return the regions of which something is left to be noted."""

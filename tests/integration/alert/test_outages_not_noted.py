@@ -9,8 +9,10 @@ import pytest
 from psycopg2.errors import LockNotAvailable
 
 from sitemon import clock
+from sitemon.alert.regions import Regions
 from sitemon.config.servers import Credentials, PostgresServer
 from sitemon.model.errors import UnreachableError
+from sitemon.store.connect import Connection
 from sitemon.store.connectivity import Connectivity
 from sitemon.store.errors import CanceledError
 from sitemon.store.schedule import write_notices
@@ -266,3 +268,22 @@ def test_one_that_another_alerter_has_noted_meanwhile_is_said_once(
     later(60)
     assert told(scene) == [OFFLINE]
     assert rows(scene.conn, NOTED) == [(1, 0)]
+
+
+def test_where_something_is_found_at_each_look_and_takes_long_to_note_sites_are_decided_in_between(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now_s, note = [clock.monotonic_s()], Regions.note
+
+    def note_for_a_minute(self: Regions, conn: Connection) -> None:
+        now_s[0] += 60
+        note(self, conn)
+
+    monkeypatch.setattr(clock, "monotonic_s", lambda: now_s[0])
+    monkeypatch.setattr(Regions, "note", note_for_a_minute)
+    monkeypatch.setattr(Regions, "_look_at", lambda *_: True)
+    record(scene, *slots(scene, "uddd", ["shop"]))
+    for _ in range(2):
+        scene.decider.decide(scene.conn)
+    scene.send()
+    assert told(scene) == [("site.down", "shop")]
