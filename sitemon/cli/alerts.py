@@ -10,7 +10,7 @@ from sitemon.alert import outlets
 from sitemon.alert.verdict import Fate, verdict_of
 from sitemon.cli import options
 from sitemon.cli.postgres import Postgres, with_postgres
-from sitemon.cli.terminal import Terminal, say, say_json
+from sitemon.cli.terminal import Terminal, newest, say, say_json
 from sitemon.config.alerts import FILE_NAME, load_alerts
 from sitemon.config.values import suggestion
 from sitemon.model.alerts import Channel
@@ -25,13 +25,13 @@ def command() -> None:
 
 @command.command("list")
 @click.option("--since", type=options.DURATION, default="7d", show_default=True, help="How far to look back.")
-@click.option("--limit", type=click.IntRange(min=1), default=100, show_default=True, help="The newest so many.")
+@options.limit
 @click.option("--json", "as_json", is_flag=True, help="For scripts.")
 @with_postgres
 def list_(since: float, limit: int, as_json: bool, postgres: Postgres) -> int:
     """List alerts, newest first, one a channel. Exit status 1: one was given up, and not overtaken."""
     with postgres.connected("alerts") as conn:
-        found = read_alerts(conn, clock.utc_now() - timedelta(seconds=since), limit)
+        found = newest(read_alerts(conn, clock.utc_now() - timedelta(seconds=since), limit + 1), limit)
     if as_json:
         say_json([one._asdict() for one in found])
     elif found:

@@ -36,7 +36,7 @@ def command() -> None:
 
 @command.command("list")
 @_reason
-@click.option("--limit", type=click.IntRange(min=1), default=100, show_default=True, help="The newest so many.")
+@options.limit
 @click.option("--json", "as_json", is_flag=True, help="For scripts.")
 @options.kafka
 def list_(reasons: Sequence[str], limit: int, as_json: bool, kafka: str | None) -> None:

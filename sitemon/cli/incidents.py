@@ -7,21 +7,23 @@ import click
 from sitemon import clock
 from sitemon.cli import options
 from sitemon.cli.postgres import Postgres, with_postgres
-from sitemon.cli.terminal import Terminal, say, say_json
+from sitemon.cli.terminal import Terminal, newest, say, say_json
 from sitemon.report.incidents import incident_for_scripts, incidents_table
-from sitemon.store.page_incidents import read_incidents
+from sitemon.store.page_incidents import State, read_incidents
 
 
 @click.command("incidents")
 @click.option("--open", "open_only", is_flag=True, help="Only those that are not over. Exit status 1 if there are any.")
 @click.option("--since", type=options.DURATION, default="7d", show_default=True, help="How far to look back.")
+@options.limit
 @click.option("--json", "as_json", is_flag=True, help="For scripts.")
 @with_postgres
-def command(open_only: bool, since: float, as_json: bool, postgres: Postgres) -> int:
+def command(open_only: bool, since: float, limit: int, as_json: bool, postgres: Postgres) -> int:
     """List the incidents, newest first: stretches in which a site was down, by its thresholds."""
     now = clock.utc_now()
     with postgres.connected("incidents") as conn:
-        found = read_incidents(conn, state="open" if open_only else "any", since=now - timedelta(seconds=since))
+        state: State = "open" if open_only else "any"
+        found = newest(read_incidents(conn, limit + 1, state=state, since=now - timedelta(seconds=since)), limit)
     if as_json:
         say_json([incident_for_scripts(one) for one in found])
     elif found:

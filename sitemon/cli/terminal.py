@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 from rich.console import Console, ConsoleOptions, RenderableType
@@ -11,6 +11,8 @@ from rich.text import Text
 
 from sitemon.model.moment import format_utc
 from sitemon.model.one_line import one_line
+
+T = TypeVar("T")
 
 
 def say(line: str, *, err: bool = False) -> None:
@@ -26,6 +28,13 @@ def say_columns(rows: Iterable[Sequence[str]]) -> None:
 def say_json(value: object) -> None:
     """Print JSON, in which everything but ASCII is escaped, and moments are as on Kafka."""
     click.echo(json.dumps(value, indent=2, default=format_utc))
+
+
+def newest(found: list[T], limit: int) -> list[T]:
+    """Return so many of what was found, the newest first; say on standard error where there are more."""
+    if len(found) > limit:
+        say(f"only the newest {limit:,}: --limit for more", err=True)
+    return found[:limit]
 
 
 def say_document(text: str) -> None:

@@ -182,6 +182,34 @@ def test_incidents_are_listed_and_acknowledged(run: Run, scene: Scene) -> None:
     assert run("incidents", "--open") == (0, "no incidents\n")
 
 
+def test_of_very_many_incidents_and_alerts_the_newest_are_listed(run: Run, scene: Scene) -> None:
+    scene.write(scene.results("u"))
+    execute(
+        scene.conn,
+        """
+        INSERT INTO sitemon.incident (site_id, started_at, ended_at, opened_by_at, regions)
+        SELECT site_id, now() - turn * interval '1 min', now(), now(), '{default}'
+        FROM sitemon.site, generate_series(1, 150) AS turn
+        """,
+    )
+    execute(
+        scene.conn,
+        """
+        INSERT INTO sitemon.outbox (event_id, type, channel, event)
+        SELECT gen_random_uuid(), 'site.down', 'hook', '{}' FROM generate_series(1, 150)
+        """,
+    )
+    for command in (["incidents"], ["alerts", "list"]):
+        status, said = run(*command)
+        assert (status, said.count("\n")) == (0, 102)
+        assert "only the newest 100: --limit for more\n" in said
+        assert "only" not in run(*command, "--limit", "150")[1]
+    newest = json.loads(run("incidents", "--json", "--limit", "150")[1])
+    said = run("incidents", "--json", "--limit", "2")[1]
+    assert json.loads(said.partition("only")[0]) == newest[:2]
+    assert [one["started_at"] for one in newest] == sorted((one["started_at"] for one in newest), reverse=True)
+
+
 def test_maintenance_is_declared_listed_and_ended(run: Run, scene: Scene) -> None:
     scene.arrive(*scene.results("uddd"))
     number = str(2**31)
