@@ -93,16 +93,23 @@ class Service:
     def fits(self, subject: str, body: str) -> bool:
         """Whether the service takes a message whole: in as many characters and lines as it has room for."""
         apprise = _apprise()
+        asset = _asset(apprise)
+        pieces: list[object] = []
+
+        def keep(**piece: object) -> bool:
+            pieces.append(piece)
+            return True
+
         with suppress(Exception):  # as that may hold the URL
-            plugin = apprise.Apprise.instantiate(self._url, asset=_asset(apprise))
+            plugin = apprise.Apprise.instantiate(self._url, asset=asset)
             most_lines = plugin.body_max_line_count or math.inf
             if len(body) > plugin.body_maxlen or len([subject, *body.splitlines()]) > most_lines:
                 return False
-            # Nothing public says how long a body is once it was escaped.
-            split, text = apprise.OverflowMode.SPLIT, apprise.NotifyFormat.TEXT
-            pieces = plugin._build_send_calls(body, title=subject, body_format=text, overflow=split)  # noqa: SLF001
-            return len(list(pieces)) == 1
-        return False
+            # How long a body is once it was converted is known to what sends it alone: it may not send.
+            plugin.overflow_mode = apprise.OverflowMode.SPLIT
+            plugin.send = keep
+            apprise.Apprise(plugin, asset=asset).notify(body, title=subject, body_format=apprise.NotifyFormat.TEXT)
+        return len(pieces) == 1
 
     def _begin(self, message: tuple[str, str, str], *, is_bad_news: bool) -> _Try:
         _, subject, body = message

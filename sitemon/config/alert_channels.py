@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from sitemon.apprise_services import is_service
+from sitemon.apprise_services import Service, is_service
 from sitemon.config.complaints import Complaints
 from sitemon.config.site_urls import is_host
 from sitemon.config.site_values import Context, filled, name
@@ -94,6 +94,8 @@ class ChannelReader:
         found, _ = filled(text(value), self._context)
         if not is_service(found):
             raise UnfitError("expected a URL of a service that Apprise knows, with all that it needs: mailto://…")
+        if not Service(found, 0.0).fits("Subject", "One line."):
+            raise UnfitError("expected a URL that names a receiver, and no format= in which Apprise cuts each line")
         return found
 
     def _url(self, value: object) -> str:

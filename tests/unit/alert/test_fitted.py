@@ -7,6 +7,7 @@ import pytest
 
 from sitemon.alert.events import CERTIFICATE, DEGRADED, DOWN, REMINDER, RESOLVED, WITHDRAWN
 from sitemon.alert.message import MOST_NAMED, Message, fitted, message_of
+from sitemon.apprise_services import Service
 from sitemon.incident.change import What
 from sitemon.turns import in_turns
 from tests.unit.alert.test_text import an_event
@@ -90,6 +91,15 @@ def test_it_tells_all_of_the_files_that_it_names_unless_there_are_very_many(file
     events = of_long_names()
     fit = fitted(Counter(event["type"] for event in events), events, files, "", is_an_sms)
     assert (fit.events, fit.files) == (20, told)
+
+
+def test_a_message_has_the_room_that_it_is_sent_with_whatever_its_format() -> None:
+    """Matrix has as much room as what it is given, which is what was made of the message in its format."""
+    service = Service("matrix://me:secret@chat.example/#ops?format=html", 1.0)
+    events = [an_event(DOWN, What.OPENED, site=f"site-{number}") for number in range(40)]
+    fit = fitted({DOWN: 40}, events, 40, "", lambda message: service.fits(message.subject, message.body))
+    assert (fit.events, fit.files) == (40, 40)
+    assert [event for event in events if f"{event['data']['site']} is down" not in fit.message.body] == []
 
 
 def test_turns_are_of_owners() -> None:

@@ -106,6 +106,18 @@ def test_an_empty_file_tells_nobody(tmp_path: Path, words: str) -> None:
     assert load(tmp_path, words) == Alerts()
 
 
+def test_a_service_to_which_apprise_sends_no_line_whole_is_refused(tmp_path: Path) -> None:
+    """Of Matrix in Markdown it counts what it makes of a message against the length of what it was given."""
+    load(tmp_path, GOOD.replace("json://sms.example/", "matrix://me:hunter2@chat.example/#ops?format=html"))
+    with pytest.raises(ConfigurationError) as caught:
+        load(tmp_path, GOOD.replace("json://sms.example/", "matrix://me:hunter2@chat.example/#ops?format=markdown"))
+    [mistake] = caught.value.mistakes
+    assert str(mistake).removeprefix(f"{tmp_path}/alerts.yaml") == (
+        ":5: channels.ops.apprise[1]: "
+        "expected a URL that names a receiver, and no format= in which Apprise cuts each line"
+    )
+
+
 def test_without_a_file_nobody_is_told() -> None:
     assert load_alerts({"CONF_DIR": "nowhere"}) == Alerts()
 
