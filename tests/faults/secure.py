@@ -13,7 +13,7 @@ from sitemon.local.certificates import Authority
 from sitemon.local.chains import new_authority, new_leaf, write_chain
 from sitemon.local.part import MissingToolError
 from sitemon.local.ports import LOOPBACK
-from sitemon.local.postgres import Postgres
+from sitemon.local.postgres import WITH_RIGHT_TO_READ, Postgres
 from sitemon.local.valkey import Valkey
 from tests.databases import as_admin, rows
 from tests.faults.relay import Relay
@@ -50,7 +50,7 @@ class TlsPostgres(Postgres):
         Before version 16 PostgreSQL leaves its working folder to look for itself, and comes back by the folder's name.
         """
         tls = ["--ssl=on", f"--ssl_cert_file={self._keys}", f"--ssl_key_file={self._keys}"]
-        return [*self.as_its_user(), *self.server_command(self.data), *tls]
+        return [*self.as_its_user(*WITH_RIGHT_TO_READ), *self.server_command(self.data), *tls]
 
     @contextmanager
     def certificate(self, *, hosts: Sequence[str] = (LOOPBACK,), days_left: int = 9) -> Iterator[None]:

@@ -11,7 +11,7 @@ import pytest
 
 from sitemon import clock
 from sitemon.local.postgres import Postgres
-from sitemon.local.postgres_files import NOBODY
+from sitemon.local.postgres_files import unused_user
 from sitemon.local.process import run_guarded
 from sitemon.model.errors import FatalError
 from sitemon.store.connect import Connection
@@ -112,7 +112,7 @@ def small_disk(scene: Scene, tmp_path: Path) -> Iterator[Path]:
     """A file system of 64 MiB on which the scene's database lives; the write-ahead log stays on the large one."""
     folder = Path(tempfile.mkdtemp(prefix="sitemon-faults-"))  # pytest's own folders are closed to PostgreSQL's user
     try:
-        mount = ["/bin/mount", "-t", "tmpfs", "-o", f"size={SMALL_DISK_BYTES},uid={NOBODY},mode=0700"]
+        mount = ["/bin/mount", "-t", "tmpfs", "-o", f"size={SMALL_DISK_BYTES},uid={unused_user()},mode=0700"]
         run_guarded([*mount, "sitemon-faults", folder], log=tmp_path / "mount.log")
     except FatalError:
         pytest.skip("mounting a small disk needs root")
