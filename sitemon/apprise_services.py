@@ -4,7 +4,6 @@ Apprise is imported when the first URL of a service is read: most processes neve
 logs nothing: what it logs may hold the secrets of a URL. We wait for it no longer than we wait for a webhook.
 """
 
-import io
 import logging
 import math
 import re
@@ -15,6 +14,8 @@ from contextlib import suppress
 from functools import cache, partial
 from types import ModuleType
 from typing import Any, Final, NamedTuple
+
+from sitemon.bounded_answers import bounded
 
 _TALKATIVE: Final = ("apprise", "urllib3", "paho", "slixmpp")
 """Loggers that may write down a service's URL, with the secrets in it."""
@@ -175,7 +176,7 @@ def _bound_answers() -> None:
     class Answer(HTTPResponse):
         def __init__(self, sock: Any, *args: Any, **kwargs: Any) -> None:
             super().__init__(sock, *args, **kwargs)
-            self.fp = io.BufferedReader(_Bounded(self.fp.detach(), 2 * _LONGEST_ANSWER_BYTES))
+            self.fp = bounded(self.fp, 2 * _LONGEST_ANSWER_BYTES)
 
     class Adapter(adapters.HTTPAdapter):
         def build_response(self, req: Any, resp: Any) -> Any:
@@ -194,32 +195,10 @@ def _bound_mail_servers() -> None:
 
     def getreply(session: Any) -> Any:
         if session.file is None:
-            session.file = io.BufferedReader(_Bounded(session.sock.makefile("rb").detach(), _LONGEST_ANSWER_BYTES))
+            session.file = bounded(session.sock.makefile("rb"), _LONGEST_ANSWER_BYTES)
         return reply_of(session)
 
     smtplib.SMTP.getreply = getreply  # type: ignore[assignment, method-assign]
-
-
-class _Bounded(io.RawIOBase):
-    """What comes over a socket, and an OSError once that is too much."""
-
-    def __init__(self, raw: Any, most_bytes: int) -> None:
-        self._raw = raw
-        self._left_bytes = most_bytes
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> Any:
-        count = self._raw.readinto(buffer)
-        self._left_bytes -= count or 0
-        if self._left_bytes < 0:
-            raise OSError("too long an answer")
-        return count
-
-    def close(self) -> None:
-        self._raw.close()
-        super().close()
 
 
 def _beginning(answer: Any, stream: Callable[..., Iterator[bytes]], *how: Any, **else_: Any) -> Iterator[bytes]:

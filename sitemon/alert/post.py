@@ -12,8 +12,11 @@ from urllib.parse import urlsplit
 
 from sitemon import clock
 from sitemon.alert.verdict import Answer
+from sitemon.bounded_answers import bounded
 
 TIMEOUT_S: Final = 10.0
+_LONGEST_HEAD_BYTES: Final = 128 << 10
+"""More than a line that `http.client` calls too long: who sends one speaks no HTTP."""
 
 
 class _Address(NamedTuple):
@@ -50,15 +53,24 @@ def _connected(host: str, port: int, timeout_s: float, *, is_tls: bool) -> socke
         # Each has its share of the time that is left, the last one all of it.
         began_s = clock.monotonic_s()
         share_s = max(0.001, (until_s - began_s) / (len(waiting) + 1))
-        sock = socket.socket(family, socket.SOCK_STREAM)
         try:
-            sock.settimeout(share_s)
-            sock.connect(sockaddr)
+            sock = _connected_to(family, sockaddr, share_s)
             return _with_tls(sock, host, max(0.001, began_s + share_s - clock.monotonic_s())) if is_tls else sock
         except OSError:
-            sock.close()
             if not waiting:
                 raise
+
+
+def _connected_to(family: socket.AddressFamily, sockaddr: Any, timeout_s: float) -> socket.socket:
+    """Connect to an address. Raises OSError, also where the kernel has no such family."""
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.settimeout(timeout_s)
+        sock.connect(sockaddr)
+    except OSError:
+        sock.close()
+        raise
+    return sock
 
 
 def _addresses(host: str, port: int, timeout_s: float) -> Sequence[_Address]:
@@ -99,9 +111,18 @@ def _with_tls(sock: socket.socket, host: str, timeout_s: float) -> socket.socket
 def _exchange(connection: http.client.HTTPConnection, path: str, body: bytes, headers: Mapping[str, str]) -> Answer:
     connection.sock.settimeout(connection.timeout)
     with _Alarm(connection.sock, connection.timeout or TIMEOUT_S):
+        connection.response_class = _Response
         connection.request("POST", path, body, dict(headers))
         response = connection.getresponse()
         return Answer(response.status, response.getheader("Retry-After"))
+
+
+class _Response(http.client.HTTPResponse):
+    """An answer whose head, with those of interim answers before it, is read up to a length."""
+
+    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        self.fp = bounded(self.fp, _LONGEST_HEAD_BYTES)
 
 
 class _Alarm:

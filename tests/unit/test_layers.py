@@ -23,7 +23,7 @@ LAYERS = [
     {"incident"},
     {"apprise_services", "outage", "patterns", "log_records", "own_files"},
     {"model"},
-    {"backoff", "clock", "durations", "kept", "per_process", "python_command", "turns"},
+    {"backoff", "bounded_answers", "clock", "durations", "kept", "per_process", "python_command", "turns"},
 ]
 """From the top down: a room imports rooms of lower layers, and its own."""
 

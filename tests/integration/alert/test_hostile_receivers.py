@@ -75,7 +75,7 @@ def endless(beginning: bytes, piece: bytes, pause_s: float = 0.0) -> Sender:
         pytest.param(endless(OK, b"x" * 65_536), Answer(200), id="a body without end"),
         pytest.param(endless(OK, b"x", 0.1), Answer(200), id="a body byte by byte"),
         pytest.param(
-            endless(b"", b"HTTP/1.1 100 Continue\r\n\r\n"), Answer(0, None, "no answer in time"), id="to be continued"
+            endless(b"", b"HTTP/1.1 100 Continue\r\n\r\n"), Answer(0, None, "too long an answer"), id="to be continued"
         ),
         pytest.param(
             endless(b"HTTP/1.1 200 OK\r\n", b"A: b\r\n"), Answer(0, None, "no answer in HTTP"), id="headers without end"

@@ -55,6 +55,19 @@ def test_one_that_answers_is_reached_behind_those_that_do_not(
     assert post("http://hooks.example/people", b"{}", {}, TIMEOUT_S).status == 204
 
 
+def test_one_is_reached_behind_one_of_a_family_that_the_kernel_lacks(
+    monkeypatch: pytest.MonkeyPatch, receiver: Receiver
+) -> None:
+    there = int(receiver.url.rpartition(":")[2].partition("/")[0])
+    lacking = socket.AF_X25 + 1_000
+    found = [
+        (lacking, socket.SOCK_STREAM, 6, "", "x"),
+        (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", there)),
+    ]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+    assert post("http://hooks.example/people", b"{}", {}, TIMEOUT_S).status == 204
+
+
 def test_a_resolver_that_does_not_answer_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     resolver = socket.socketpair()
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: resolver[0].recv(1))
