@@ -18,6 +18,7 @@ from sitemon.stream.dead_letters import Kept
 from sitemon.stream.topics import Topics
 
 _SHOWN_BYTES: Final = 64 << 10
+_PRETTY_CHARS: Final = 1 << 20
 _HEX_BYTES: Final = 4 << 10
 _KEY_CHARS: Final = 40
 _KEY_BYTES: Final = 4 * (_KEY_CHARS + 1)
@@ -125,10 +126,18 @@ def _value_lines(value: bytes) -> Iterator[str]:
 
 
 def _pretty(text: str) -> str:
+    """Return JSON with a line for each value; as it is, where that is long: a line begins with its depth in spaces."""
+    pieces = []
+    left_chars = _PRETTY_CHARS
     try:
-        return json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+        for piece in json.JSONEncoder(indent=2, ensure_ascii=False).iterencode(json.loads(text)):
+            pieces.append(piece)
+            left_chars -= len(piece)
+            if left_chars < 0:
+                return text
     except (ValueError, RecursionError):
         return text
+    return "".join(pieces)
 
 
 def _hex_lines(data: bytes) -> Iterator[str]:

@@ -89,6 +89,11 @@ def test_a_large_value_is_cut_and_says_so() -> None:
     assert text.endswith("… and 1,044,480 bytes more; --json gives all of them")
 
 
+def test_of_json_that_is_nested_deep_no_more_is_shown_than_there_is() -> None:
+    value = b"[" * 400 + b",".join([b"1"] * 30_000) + b"]" * 400
+    assert shown(value).endswith(f"\n\n{value.decode()}")
+
+
 def test_a_tombstone_has_no_value() -> None:
     assert shown(None).endswith("value      none: a tombstone")
 
