@@ -7,7 +7,7 @@ The views are asked as users ask them, on PostgreSQL with its own defaults.
 
 import statistics
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -18,6 +18,7 @@ from bench.history import Size, fill, filling_fast
 from sitemon import clock
 from sitemon.local.postgres import Postgres
 from sitemon.store.connect import Connection, connect
+from sitemon.store.maintain import EVERYWHERE
 from sitemon.store.partitions import Retention, drop_partitions
 from sitemon.store.provision import provision
 from sitemon.store.queries import load_queries
@@ -111,8 +112,8 @@ def _answer_times(place: _Place) -> Iterator[Figure]:
     for name, query in QUERIES.items():
         yield from _of_one(place.conn, name, lambda query=query: _ask(place.conn, query), LIMIT_MS)  # type: ignore[misc]
     yield from _of_one(place.conn, "`sitemon status` of all sites", lambda: read_status(place.conn, clock.utc_now()))
-    refresh = load_queries("rollup.sql")["refresh_recent"]
-    yield from _of_one(place.conn, "uptime_recent made anew", lambda: _run(place.conn, refresh))
+    sums, everywhere = load_queries("rollup.sql")["sum_recent"], EVERYWHERE._asdict()
+    yield from _of_one(place.conn, "uptime_recent made anew", lambda: _run(place.conn, sums, everywhere))
 
 
 def _of_one(conn: Connection, name: str, work: Callable[[], object], limit_ms: float | None = None) -> Iterator[Figure]:
@@ -124,7 +125,7 @@ def _of_one(conn: Connection, name: str, work: Callable[[], object], limit_ms: f
     yield Figure(f"{name}: time", took_ms, "ms")
 
 
-def _run(conn: Connection, statement: str, values: Sequence[object] | None = None) -> int:
+def _run(conn: Connection, statement: str, values: Sequence[object] | Mapping[str, object] | None = None) -> int:
     with conn, conn.cursor() as cursor:
         cursor.execute(statement, values)
         return cursor.rowcount

@@ -17,18 +17,20 @@ from sitemon.model.topic_partition import TopicPartition
 from sitemon.outage import Outage
 from sitemon.record.batch import Entry, Rejected, split_by_range, with_beside
 from sitemon.store.errors import BadRowError, CanceledError, MissingPartitionError, NotProvisionedError
+from sitemon.store.maintain import STEP_S, TURN_S
 from sitemon.store.partitions import Retention
 from sitemon.store.positions import GapError, Read
 from sitemon.store.write import Written
 
 log = logging.getLogger(__name__)
 
-ATTEMPT_S: Final = 30.0
-"""An attempt that takes longer is given up: the server is frozen, or it is too much at once."""
+ATTEMPT_S: Final = STEP_S + 10.0
+"""An attempt that takes longer is given up: the server is frozen, or it is too much at once.
+
+A step of maintenance is canceled before, also one that waited for a lock: else what follows it would never be done.
+"""
 
 _MAINTAIN_EVERY_S: Final = 60.0
-_GO_ON_AFTER_S: Final = 2.0
-"""While hours are left to be rolled up, recording has its turn for so long."""
 _SAY_AHEAD_EVERY_S: Final = 600.0
 _MAINTAIN_AGAIN: Final = Backoff(first_s=240.0, longest_s=3_600.0)
 """After it was given up: nobody records while hours are rolled up."""
@@ -139,7 +141,7 @@ class Writer:
             self.attempt_began_s = None
         if self._given_up:
             return _MAINTAIN_AGAIN.wait_s(self._given_up, self._chance)
-        return _GO_ON_AFTER_S if is_behind else _MAINTAIN_EVERY_S
+        return TURN_S if is_behind else _MAINTAIN_EVERY_S
 
     def compare_positions(self, ours: Mapping[TopicPartition, int]) -> Mapping[TopicPartition, int]:
         """Return of these partitions the next offset that is to be read; nothing when that cannot be known now."""

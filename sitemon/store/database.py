@@ -16,7 +16,7 @@ from sitemon.model.result import Result
 from sitemon.model.topic_partition import TopicPartition
 from sitemon.store.connect import Connection
 from sitemon.store.errors import MissingPartitionError, RolledBackError
-from sitemon.store.maintain import maintain, not_ahead
+from sitemon.store.maintain import maintain_for_a_turn, not_ahead
 from sitemon.store.migrate import require_schema
 from sitemon.store.names import Names
 from sitemon.store.partitions import Retention
@@ -28,9 +28,6 @@ T = TypeVar("T")
 
 _TRIES: Final = 5
 """Late results and an edit of the same site may wait for each other; PostgreSQL notices that after a second."""
-
-_TURN_S: Final = 2.0
-"""Who rolls up records nothing meanwhile, so of a backlog so much is done at a time."""
 
 
 class Database:
@@ -76,11 +73,11 @@ class Database:
         return self.do(lambda conn: write_batch(conn, self.names, results, read, on_encoded))
 
     def maintain(self, now: datetime, on_step: Callable[[], None]) -> bool:
-        """Make partitions, roll up and drop, as `sitemon.store.maintain.maintain` does, also if our clock is ahead.
+        """Do what `sitemon.store.maintain.maintain_for_a_turn` does, also if our clock is ahead.
 
-        Return whether hours are left to be rolled up: it is to be called again when batches have been written.
+        Return whether more is left: it is to be called again when batches have been written.
         """
-        return self.do(lambda conn: maintain(conn, self.retention, not_ahead(conn, now), on_step, _TURN_S).is_behind)
+        return self.do(lambda conn: maintain_for_a_turn(conn, self.retention, not_ahead(conn, now), on_step).is_behind)
 
     def end_old_readers(self) -> int:
         """End readers whose transactions are old, as `sitemon.store.readers.end_old_readers` does; return how many.

@@ -1,6 +1,6 @@
 """Partitions: one a day of results, one a month of hourly rollups. Old ones are dropped, not deleted from."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Final, NamedTuple
 
@@ -20,6 +20,8 @@ HOURS: Final = ("count_hour", "latency_hour")
 _DAY: Final = timedelta(days=1)
 _DAYS_AHEAD: Final = 1
 """So far ahead slots can be recorded, by whatever clock."""
+_ROWS_AT_ONCE: Final = 50_000
+"""So many rows are deleted at once: however many there are, a statement of that ends."""
 
 
 class Span(NamedTuple):
@@ -102,24 +104,38 @@ def make_partitions(conn: Connection, now: datetime, retention: Retention) -> in
     return made
 
 
-def drop_partitions(conn: Connection, now: datetime, retention: Retention) -> int:
+def drop_partitions(
+    conn: Connection, now: datetime, retention: Retention, on_step: Callable[[], None] = lambda: None
+) -> int:
     """Drop partitions past their retention whose rows are rolled up, and return how many.
 
     Each is dropped in its own transaction, since that needs the whole table for a moment; where somebody reads it for
-    longer, it stays until the next time. Daily rollups are few, and are deleted.
+    longer, it stays until the next time. Daily rollups are deleted, some at a time; `on_step` is called before each.
     """
     names = [name for (name,) in rows_of(conn, _sql["old_partitions"], **_horizons(now, retention))]
     for name in names:
+        on_step()
         with translated(), conn, conn.cursor() as cursor:
             cursor.execute(_sql["change_partitions_alone"])
             cursor.execute(_sql["wait_briefly"])
             cursor.execute(sql.SQL("DROP TABLE IF EXISTS sitemon.{}").format(sql.Identifier(name)))
     if retention.daily_days is not None:
-        with translated(), conn, conn.cursor() as cursor:
-            first_day = min(retention.first_month(now), _utc_day(now) - retention.daily_days * _DAY)
-            cursor.execute(_sql["delete_days"], {"first_day": first_day})
-            cursor.execute(_sql["delete_latency_days"], {"first_day": first_day})
+        first_day = min(retention.first_month(now), _utc_day(now) - retention.daily_days * _DAY)
+        for query in ("delete_days", "delete_latency_days"):
+            delete_in_pieces(conn, _sql[query], {"first_day": first_day}, on_step)
     return len(names)
+
+
+def delete_in_pieces(
+    conn: Connection, statement: str, values: Mapping[str, object], on_step: Callable[[], None]
+) -> None:
+    """Run a statement that deletes up to `most` rows until it finds fewer, each time in its own transaction."""
+    deleted = _ROWS_AT_ONCE
+    while deleted == _ROWS_AT_ONCE:
+        on_step()
+        with translated(), conn, conn.cursor() as cursor:
+            cursor.execute(statement, {**values, "most": _ROWS_AT_ONCE})
+            deleted = cursor.rowcount
 
 
 def _horizons(now: datetime, retention: Retention) -> dict[str, str]:

@@ -7,6 +7,7 @@ from typing import Final
 from sitemon.store.chains import forget_old_chains
 from sitemon.store.connect import Connection
 from sitemon.store.errors import translated
+from sitemon.store.partitions import delete_in_pieces
 from sitemon.store.queries import load_queries
 
 _sql: Final = load_queries("tidy.sql")
@@ -23,18 +24,21 @@ def tidy(
     """Drop what was over before a moment: alerts that were dealt with, windows of the configuration, outages, silences.
 
     And chains of certificates. Gather what is to decide, where there is much of it; hold nothing for long of sites that
-    are watched no more. Of sites with very many alerts some are dropped at a time; `on_step` is called after each.
+    are watched no more. Of what there may be very much some is dropped at a time; `on_step` is called before each.
 
     Raises:
         RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
 
     """
+    delete_in_pieces(conn, _sql["forget_alerts"], {"before": before}, on_step)
+    for name in ("forget_windows", "forget_outages", "forget_silences", "gather_marks", "forget_untold", "forget_held"):
+        on_step()
+        with translated(), conn, conn.cursor() as cursor:
+            cursor.execute(_sql[name], {"before": before, "most": most_marks})
+    on_step()
     with translated(), conn, conn.cursor() as cursor:
-        cursor.execute(_sql["forget_over"], {"before": before})
-        cursor.execute(_sql["gather_marks"], {"most": most_marks})
-        cursor.execute(_sql["forget_untold"])
-        cursor.execute(_sql["forget_held"])
         forget_old_chains(cursor, before)
+    on_step()
     while _forget_crowded(conn):
         on_step()
 

@@ -39,7 +39,9 @@ SET raw_from_at = %(first_day)s::timestamp AT TIME ZONE 'UTC'
 WHERE raw_from_at <> %(first_day)s::timestamp AT TIME ZONE 'UTC';
 
 -- name: delete_days
-DELETE FROM sitemon.count_day WHERE day < %(first_day)s;
+DELETE FROM sitemon.count_day
+WHERE ctid = ANY (ARRAY(SELECT ctid FROM sitemon.count_day WHERE day < %(first_day)s LIMIT %(most)s));
 
 -- name: delete_latency_days
-DELETE FROM sitemon.latency_day WHERE day < %(first_day)s;
+DELETE FROM sitemon.latency_day
+WHERE ctid = ANY (ARRAY(SELECT ctid FROM sitemon.latency_day WHERE day < %(first_day)s LIMIT %(most)s));

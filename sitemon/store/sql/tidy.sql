@@ -1,10 +1,23 @@
--- name: forget_over
--- Alerts that nobody sends any more; outages and silences that have ended. Of windows those of the configuration; those
--- that somebody declared are few, and say why.
+-- name: forget_alerts
+-- Those that nobody sends any more.
 DELETE FROM sitemon.outbox
-WHERE created_at < %(before)s AND (delivered_at IS NOT NULL OR given_up_at IS NOT NULL);
+WHERE outbox_id = ANY (
+    ARRAY(
+        SELECT outbox_id
+        FROM sitemon.outbox
+        WHERE created_at < %(before)s AND (delivered_at IS NOT NULL OR given_up_at IS NOT NULL)
+        LIMIT %(most)s
+    )
+);
+
+-- name: forget_windows
+-- Those of the configuration; those that somebody declared are few, and say why.
 DELETE FROM sitemon.maintenance_window WHERE is_configured AND until_at < %(before)s;
+
+-- name: forget_outages
 DELETE FROM sitemon.region_outage WHERE until_at < %(before)s;
+
+-- name: forget_silences
 DELETE FROM sitemon.silence WHERE ended_at < %(before)s;
 
 -- name: forget_crowded

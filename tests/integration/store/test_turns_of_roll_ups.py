@@ -3,6 +3,7 @@
 import threading
 from contextlib import closing
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, in psycopg2's spelling
@@ -12,7 +13,7 @@ from sitemon.config.servers import Credentials, PostgresServer
 from sitemon.store import maintain as module
 from sitemon.store.connect import Connection, connect
 from sitemon.store.errors import LockTimeoutError
-from sitemon.store.maintain import count_hours, maintain, roll_up
+from sitemon.store.maintain import count_hours, maintain, maintain_for_a_turn, roll_up
 from sitemon.store.names import Names
 from sitemon.store.partitions import DEFAULT_RETENTION, Retention
 from sitemon.store.write import begin_batch, write_batch
@@ -38,14 +39,15 @@ def start(conn: Connection, names: Names) -> datetime:
 
 
 def test_of_a_backlog_some_is_rolled_up_and_the_rest_when_recording_has_had_its_turn(
-    conn: Connection, start: datetime
+    conn: Connection, start: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(module, "TURN_S", 0.0)
     is_summed = "SELECT recent_until_at = hours_until_at FROM sitemon.watermark"
     for turn in range(1, 12):
-        assert maintain(conn, DEFAULT_RETENTION, this_hour(), turn_s=0.0).is_behind
+        assert maintain_for_a_turn(conn, DEFAULT_RETENTION, this_hour()).is_behind
         assert rows(conn, ROLLED_UP) == [(start + turn * QUARTER,)]
         assert rows(conn, is_summed) == [(False,)]
-    assert not maintain(conn, DEFAULT_RETENTION, this_hour(), turn_s=0.0).is_behind
+    assert not maintain_for_a_turn(conn, DEFAULT_RETENTION, this_hour()).is_behind
     assert rows(conn, is_summed) == [(True,)]
     assert rows(conn, "SELECT sum(up) FROM sitemon.count_hour") == [(30,)]
 
@@ -55,12 +57,12 @@ def test_who_finds_another_at_it_goes_on_recording(
 ) -> None:
     beside: list[bool] = []
 
-    def count_beside(cursor: Cursor, from_at: datetime, until_at: datetime) -> None:
+    def count_beside(cursor: Cursor, *values: Any) -> None:
         beside.append(roll_up(another, this_hour()))
-        count_hours(cursor, from_at, until_at)
+        count_hours(cursor, *values)
 
     monkeypatch.setattr(module, "count_hours", count_beside)
-    assert roll_up(conn, this_hour(), turn_s=0.0)
+    assert roll_up(conn, this_hour(), until_s=0.0)
     assert beside == [False]
     assert rows(conn, ROLLED_UP) == [(start + QUARTER,)]
 
@@ -81,7 +83,7 @@ def test_of_those_who_would_wait_to_roll_up_one_does(
         begin_batch(recording.cursor())
         waiter.start()
         wait_for(lambda: waiting(another) == 1)
-        assert not roll_up(another, this_hour(), turn_s=0.0)
+        assert not roll_up(another, this_hour(), until_s=0.0)
         assert waiting(another) == 1
     waiter.join()
     assert rows(another, ROLLED_UP) == [(this_hour() - QUARTER,)]
