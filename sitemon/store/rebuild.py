@@ -5,7 +5,7 @@ roll-up is; before it and after it, results that come late move the hour by thei
 the same row locks that recorders take. So it can be broken off at any time, done again, and done twice at once.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final, NamedTuple
@@ -29,6 +29,8 @@ _AT_ONCE: Final = 200
 """So many sites in a region. With a check a minute and nothing amiss, each has 43,200 rows to look at."""
 _FEWER: Final = 10
 """A statement has a minute: where that is too short for so many, they are fewer from then on, down to one."""
+_ROWS_AT_ONCE: Final = 200_000
+"""Who has a result of a site waits while its state is settled, for which its rows are read: of so many, or of one site."""
 
 
 class Rebuilt(NamedTuple):
@@ -131,7 +133,21 @@ def _rebuild_places(conn: Connection, places: Sequence[tuple[int, int]]) -> int:
     with alone(conn) as (cursor, _):
         cursor.execute(_sql["away_hours_of_places"], columns)
         count_away(cursor, [AwayHours(*hours) for hours in cursor.fetchall()])
-    return _settle(conn, columns)
+    with_rows = rows_of(conn, _sql["rows_of_places"], most=_ROWS_AT_ONCE, **columns)
+    return sum(_settle(conn, piece) for piece in _pieces(with_rows))
+
+
+def _pieces(with_rows: Iterable[tuple[int, int, int]]) -> Iterator[dict[str, list[int]]]:
+    """Cut places, each with how many rows it has, into columns of as many as have `_ROWS_AT_ONCE` together."""
+    site_ids, region_ids, room = list[int](), list[int](), _ROWS_AT_ONCE
+    for site_id, region_id, rows in with_rows:
+        if site_ids and rows > room:
+            yield {"site_ids": site_ids, "region_ids": region_ids}
+            site_ids, region_ids, room = [], [], _ROWS_AT_ONCE
+        site_ids.append(site_id)
+        region_ids.append(region_id)
+        room -= rows
+    yield {"site_ids": site_ids, "region_ids": region_ids}
 
 
 def _settle(conn: Connection, columns: Mapping[str, Sequence[int]]) -> int:

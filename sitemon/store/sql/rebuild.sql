@@ -60,6 +60,20 @@ SELECT site_id, region_id, 0, closed_ms / 3600000 + 1
 FROM unnest(%(site_ids)s::integer[], %(region_ids)s::integer[]) AS given (site_id, region_id)
 CROSS JOIN sitemon.account;
 
+-- name: rows_of_places
+-- How many rows each has, so far as that matters.
+SELECT site_id, region_id, rows
+FROM unnest(%(site_ids)s::integer[], %(region_ids)s::integer[]) AS given (site_id, region_id)
+CROSS JOIN LATERAL (
+    SELECT count(*) AS rows
+    FROM (
+        SELECT
+        FROM sitemon.result
+        WHERE result.site_id = given.site_id AND result.region_id = given.region_id
+        LIMIT %(most)s
+    ) AS kept
+) AS counted;
+
 -- name: forget_states
 -- States of slots of which none that has come has a row. Those whose rows are no longer kept stay as they are.
 DELETE FROM sitemon.current_state AS state

@@ -1,6 +1,6 @@
 """A rebuild of a little: of nothing, of states older than what is kept, of late results, beside maintenance."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from functools import partial
 
@@ -9,6 +9,7 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, in psy
 
 from sitemon import clock
 from sitemon.model.result import Kind
+from sitemon.store import rebuild as module
 from sitemon.store.connect import Connection
 from sitemon.store.errors import CanceledError
 from sitemon.store.maintain import maintain, roll_up
@@ -17,7 +18,7 @@ from sitemon.store.partitions import DEFAULT_RETENTION
 from sitemon.store.rebuild import Rebuilt, rebuild
 from sitemon.store.write import write_batch
 from tests.databases import checksums, execute, rows
-from tests.results import MINUTE, a_down, a_result, this_hour
+from tests.results import MINUTE, a_down, a_missed, a_result, this_hour
 
 DAY = timedelta(days=1)
 
@@ -121,6 +122,27 @@ def test_where_a_statement_takes_too_long_fewer_sites_are_looked_at(
     with pytest.raises(CanceledError):
         rebuild(conn, clock.utc_now(), nothing)
     assert at_once[3:] == [25, 20, 2, 1]
+
+
+def test_while_states_of_sites_with_many_results_are_settled_those_of_few_are_held(
+    conn: Connection, names: Names, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All rows are read of sites that nobody ever looked at, and of those with which nothing was ever amiss."""
+    write_batch(conn, names, [a_missed(f"site-{n}", minute=minute) for n in range(9) for minute in range(10)])
+    write_batch(conn, names, [a_missed("many", minute=minute) for minute in range(50)])
+    monkeypatch.setattr(module, "_ROWS_AT_ONCE", 40)
+    held: list[int] = []
+    settle = module._settle
+
+    def note(conn: Connection, columns: Mapping[str, Sequence[int]]) -> int:
+        held.append(len(columns["site_ids"]))
+        return settle(conn, columns)
+
+    monkeypatch.setattr(module, "_settle", note)
+    before = checksums(conn)
+    assert rebuild(conn, clock.utc_now(), nothing).states == 10
+    assert held == [4, 4, 1, 1]
+    assert checksums(conn) == before
 
 
 def test_only_hours_and_days_have_longer_than_a_minute(
