@@ -77,8 +77,9 @@ def test_what_takes_too_long_for_all_sites_is_done_for_some_after_the_other(
     monkeypatch.setattr(module, work, for_few)
     monkeypatch.setattr(module, "_PLACES_AT_ONCE", 4)
     roll_up(conn, this_hour())
-    assert len(ranges) % 6 == 0
-    assert ranges[0].last == ranges[1][:2]
+    of_all = ranges[: [within.last for within in ranges].index(EVERYWHERE.last) + 1]
+    assert len(of_all) == 8
+    assert [within[:2] for within in of_all] == [EVERYWHERE[:2], *(within.last for within in of_all[:-1])]
     assert rows(conn, COUNTED.format("hour")) == rows(conn, COUNTED.format("day")) == [(20,)]
     before = checksums(conn)
     monkeypatch.undo()
@@ -94,7 +95,7 @@ def test_the_last_days_of_some_sites_are_summed_at_a_time_and_whoever_comes_next
     write_batch(conn, names, [a_result(site, slot_at=start) for site in SITES])
     roll_up(conn, this_hour())
     monkeypatch.setattr(module, "TURN_S", 0.0)
-    monkeypatch.setattr(module, "_PLACES_AT_ONCE", 4)
+    monkeypatch.setattr(module, "_PLACES_AT_ONCE", 8)
     as_of = "SELECT DISTINCT as_of FROM sitemon.uptime_recent"
     assert maintain_for_a_turn(conn, DEFAULT_RETENTION, this_hour()).is_behind
     assert rows(conn, RECENT) == [(site, 90, 1) for site in SITES[:4]]
@@ -112,7 +113,7 @@ def test_what_changes_while_they_are_summed_has_them_summed_once_more(
     write_batch(conn, names, [a_result(site, slot_at=start) for site in SITES])
     roll_up(conn, this_hour())
     monkeypatch.setattr(module, "TURN_S", 0.0)
-    monkeypatch.setattr(module, "_PLACES_AT_ONCE", 6)
+    monkeypatch.setattr(module, "_PLACES_AT_ONCE", 12)
     assert maintain_for_a_turn(conn, DEFAULT_RETENTION, this_hour()).is_behind
     execute(conn, "UPDATE sitemon.count_day SET up = 2")
     with conn, conn.cursor() as cursor:
