@@ -30,7 +30,7 @@ _AT_ONCE: Final = 200
 _FEWER: Final = 10
 """A statement has a minute: where that is too short for so many, they are fewer from then on, down to one."""
 _ROWS_AT_ONCE: Final = 200_000
-"""Who has a result of a site waits while its state is settled, for which its rows are read: of so many, or of one site."""
+"""Who has a result of a site waits while its state is settled, for which all rows are read: so many, or of one site."""
 
 
 class Rebuilt(NamedTuple):
