@@ -13,9 +13,10 @@ from sitemon.checks.errors import Failures, OwnError
 from sitemon.checks.net.exchange import BoundedSocket, Exchange
 from sitemon.checks.net.resolver import Endpoint
 from sitemon.clock import monotonic_s
+from sitemon.model.outcome import Reason
 
 Connect = Callable[[Endpoint], BoundedSocket]
-"""Begins a connection, which need not stand yet. Raises OSError when that is refused at once."""
+"""Begins a connection, which need not stand yet. Raises OSError when that is refused at once, or OwnError."""
 
 ATTEMPT_DELAY_S: Final = 0.25
 """How long an address has before the next one is tried beside it: RFC 8305, 8."""
@@ -33,12 +34,16 @@ def connect_tcp(endpoint: Endpoint) -> BoundedSocket:
 
     Raises:
         OSError: it cannot come to stand.
+        OwnError: all of this machine's ports are in use for connections to there, also such as have just ended.
 
     """
     connection = BoundedSocket(endpoint.family, socket.SOCK_STREAM)
     try:
         connection.setblocking(False)
-        _raise_for(connection.connect_ex(endpoint.address))
+        code = connection.connect_ex(endpoint.address)
+        if code == errno.EADDRNOTAVAIL:
+            _raise_if_ports_are_used_up(endpoint)
+        _raise_for(code)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     except BaseException:
         connection.close()
@@ -190,6 +195,15 @@ class Race:
             return None
         self._exchange.ip = endpoint.ip
         return connection
+
+
+def _raise_if_ports_are_used_up(endpoint: Endpoint) -> None:
+    """Raise OwnError unless this machine has no address from which to get there: datagrams have their own ports."""
+    try:
+        connect_udp(endpoint).close()
+    except OSError:
+        return
+    raise OwnError(Reason.CONNECT_ERROR, "this host has no free port left for the host's address (connect)")
 
 
 def _raise_for(code: int) -> None:

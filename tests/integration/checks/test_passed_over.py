@@ -10,7 +10,7 @@ import pytest
 from sitemon.checks.errors import OwnError
 from sitemon.checks.net.dialer import Dialer
 from sitemon.checks.net.exchange import BoundedSocket
-from sitemon.checks.net.happy_eyeballs import connect_udp
+from sitemon.checks.net.happy_eyeballs import connect_tcp, connect_udp
 from sitemon.checks.net.resolver import Endpoint, Resolver
 from sitemon.checks.probes.by_scheme import visit
 from sitemon.checks.waiting import IN_THREAD, run_here
@@ -102,3 +102,19 @@ def test_that_none_of_a_name_server_answers_is_no_word_on_it_either(name_servers
         bound.bind(("127.0.0.1" if other == "is silent" else "127.0.0.3", 0))
         asked = site(f"dns://ns.test:{bound.getsockname()[1]}/shop.test", timeout_s=0.3)
         assert run_here(visit(asked, name_servers, IN_THREAD)).is_ours
+
+
+@pytest.mark.parametrize(
+    ("to_datagrams", "error"), [(0, OwnError), (errno.EADDRNOTAVAIL, OSError)], ids=["no port", "no address"]
+)
+def test_that_no_port_is_left_is_ours_and_that_there_is_no_way_is_not(
+    monkeypatch: pytest.MonkeyPatch, to_datagrams: int, error: type[Exception]
+) -> None:
+    def connect(_: BoundedSocket, __: object) -> None:
+        if to_datagrams:
+            raise OSError(to_datagrams, "")
+
+    monkeypatch.setattr(BoundedSocket, "connect_ex", lambda *_: errno.EADDRNOTAVAIL)
+    monkeypatch.setattr(BoundedSocket, "connect", connect)
+    with pytest.raises(error):
+        connect_tcp(Endpoint(socket.AF_INET, ("127.0.0.1", 80)))
