@@ -26,7 +26,6 @@ _partitions_sql: Final = load_queries("partitions.sql")
 SETTLE: Final = timedelta(minutes=2)
 """How long results of a quarter of an hour are waited for before it is rolled up; later ones move it one by one."""
 
-
 STEP_S: Final = 20.0
 """So long a statement of maintenance may take: PostgreSQL cancels it before a recorder gives its connection up."""
 

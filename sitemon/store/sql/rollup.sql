@@ -189,7 +189,8 @@ WITH counted AS (
     FROM (
         SELECT site_id, region_id, day, up, degraded, down, missed, maintenance
         FROM sitemon.count_day
-        WHERE (site_id, region_id) > (%(after_site_id)s, %(after_region_id)s)
+        WHERE day > sitemon.day_of(now()) - 90
+            AND (site_id, region_id) > (%(after_site_id)s, %(after_region_id)s)
             AND (site_id, region_id) <= (%(last_site_id)s, %(last_region_id)s)
         UNION ALL
         SELECT site_id, region_id, sitemon.day_of(hour_at), up, degraded, down, missed, maintenance
@@ -200,7 +201,8 @@ WITH counted AS (
         UNION ALL
         SELECT site_id, region_id, sitemon.day_of(hour_at), 0, 0, 0, missed, 0
         FROM sitemon.away_hour
-        WHERE (site_id, region_id) > (%(after_site_id)s, %(after_region_id)s)
+        WHERE hour_at > now() - '91 days'::interval
+            AND (site_id, region_id) > (%(after_site_id)s, %(after_region_id)s)
             AND (site_id, region_id) <= (%(last_site_id)s, %(last_region_id)s)
     ) AS part
     JOIN unnest(ARRAY[1, 7, 30, 90]) AS days ON day > sitemon.day_of(now()) - days
