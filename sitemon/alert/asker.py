@@ -1,8 +1,9 @@
 """Asks workers for confirming checks, when these are due."""
 
 import logging
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 from typing import Any, Final
 
 from sitemon import clock
@@ -11,8 +12,9 @@ from sitemon.model.moment import to_ms
 from sitemon.queues import CHECK_SITE, CONFIRM_SLOTS, queue_of, send_slots, send_to
 from sitemon.redis_client import mapped, redis_client
 from sitemon.schedule.slots import LATE_GRACE_MS
-from sitemon.store.confirming import Confirming, claim_due, forget_old, is_any_awaited, mark_sent
+from sitemon.store.confirming import Confirming, claim, due_sites, forget_old, is_any_awaited, mark_sent
 from sitemon.store.connect import Connection
+from sitemon.turns import Turns
 
 log = logging.getLogger(__name__)
 
@@ -20,6 +22,9 @@ ASKED_AT_ONCE: Final = 50
 PAUSE_S: Final = 0.25
 """The time between two looks: an alerter asks for 200 checks a second at most. Where thousands of sites fail at once,
 the scheduled checks decide the rest."""
+
+_MOST_SITES: Final = 10_000
+"""Of so many sites with checks that are due it is looked whose turn it is: five times those of a file of strangers."""
 
 MOST_WAITING: Final = 100
 """Messages in a region's queue beyond which nothing is asked for: its workers have too much to do, or are not there."""
@@ -36,12 +41,17 @@ REFERENCES_EVERY_S: Final = 5.0
 class Asker:
     """Asks through Celery. Without Redis the scheduled checks decide alone, which is said once.
 
+    The files that `file_of` names for names of sites take turns, a check each: who has thousands of sites that fail, of
+    new names each time too, keeps nobody else's from being confirmed.
+
     Any number may be at it. A check that was asked for by one who was killed before it said so is asked for again: it
     is made twice, and both results have the same key.
     """
 
-    def __init__(self, app: Any) -> None:
+    def __init__(self, app: Any, file_of: Callable[[str], str]) -> None:
         self._app = app
+        self._file_of = file_of
+        self._turns: Turns[str, int] = Turns()
         self._references_at_s: dict[str, float] = {}
         self._redis = redis_client(app)
         self._said: dict[str, str] = {}
@@ -54,7 +64,7 @@ class Asker:
             RetryableError, RefusedError: of PostgreSQL, as `sitemon.store.errors.translated` says.
 
         """
-        due = claim_due(conn, ASKED_AT_ONCE, _LEASE_S, _FRESH_S)
+        due = self._claimed(conn)
         by_region: dict[str, list[Confirming]] = defaultdict(list)
         for check in due:
             by_region[check.region].append(check)
@@ -76,6 +86,18 @@ class Asker:
                 send_to(self._app, CHECK_SITE, region, url, argsrepr="(hidden)", expires=REFERENCES_EVERY_S)
         except (UnreachableError, RefusedError) as exc:
             self._say(region, str(exc))
+
+    def _claimed(self, conn: Connection) -> list[Confirming]:
+        """Take what is asked for now; others have their turns instead of what another alerter took meanwhile."""
+        turns = self._turns.of(
+            (self._file_of(one.site), one.site_id)
+            for one in due_sites(conn, _MOST_SITES, _FRESH_S)
+            for _ in range(min(one.checks, ASKED_AT_ONCE))
+        )
+        found: list[Confirming] = []
+        while chosen := Counter(site_id for _, site_id in islice(turns, ASKED_AT_ONCE - len(found))):
+            found += claim(conn, chosen, _LEASE_S, _FRESH_S)
+        return found
 
     def _is_asked(self, region: str, checks: Sequence[Confirming]) -> bool:
         try:

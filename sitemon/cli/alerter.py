@@ -51,11 +51,11 @@ def command(db_conn: str | None, kafka: str | None, database: str | None) -> Non
     """
     server, owner, choices = postgres_server(db_conn), database_credentials(database), settings(os.environ)
     alerts, sites = AlertsWatcher(), sites_watcher()
-    asker = _asker() if is_redis_configured() else None
     stream = kafka_server(kafka) if kafka or is_kafka_configured() else None
 
     named = NamedChannels(sites.current(), alerts.current())
     rulebook = Rulebook(sites.current().by_name, clock.utc_now())
+    asker = _asker(rulebook) if is_redis_configured() else None
 
     def current_alerts() -> Alerts:
         found = alerts.current()
@@ -81,8 +81,8 @@ def command(db_conn: str | None, kafka: str | None, database: str | None) -> Non
             ).run()
 
 
-def _asker() -> Asker:
-    return Asker(sending_app(redis_server(), settings(os.environ).region, os.environ))
+def _asker(rulebook: Rulebook) -> Asker:
+    return Asker(sending_app(redis_server(), settings(os.environ).region, os.environ), rulebook.file_of)
 
 
 @contextmanager

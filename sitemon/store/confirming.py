@@ -1,6 +1,6 @@
 """The confirming checks that are to be asked for."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 
@@ -12,6 +12,14 @@ from sitemon.store.rows import rows_of
 _sql: Final = load_queries("confirming.sql")
 
 
+class Due(NamedTuple):
+    """A site, and how many checks of it are due."""
+
+    site_id: int
+    site: str
+    checks: int
+
+
 class Confirming(NamedTuple):
     """A check of a site by workers of a region, which is due at `slot_at`."""
 
@@ -21,14 +29,22 @@ class Confirming(NamedTuple):
     slot_at: datetime
 
 
-def claim_due(conn: Connection, most: int, lease_s: float, fresh_s: float) -> list[Confirming]:
-    """Take some checks that are due, and not longer than `fresh_s` ago, for so long: nobody else asks for them.
+def due_sites(conn: Connection, most: int, fresh_s: float) -> list[Due]:
+    """Return so many sites with checks that are due, and not longer than `fresh_s` ago, and that nobody asks for yet.
 
     Sites for which few were asked of late come first, then those that were begun with; no other order lasts.
     """
-    found = rows_of(
-        conn, _sql["claim"], most=most, lease_s=lease_s, fresh_s=fresh_s, settling_s=CONFIRMED_WITHIN_S + fresh_s
-    )
+    found = rows_of(conn, _sql["due_sites"], most=most, fresh_s=fresh_s, settling_s=CONFIRMED_WITHIN_S + fresh_s)
+    return [Due._make(row) for row in found]
+
+
+def claim(conn: Connection, wanted: Mapping[int, int], lease_s: float, fresh_s: float) -> list[Confirming]:
+    """Take so many of the checks of each site that are due, by its number, for so long: nobody else asks for them.
+
+    What somebody else has taken since it was looked who is due is left out.
+    """
+    columns = {"site_ids": [*wanted], "checks": [*wanted.values()]}
+    found = rows_of(conn, _sql["claim"], lease_s=lease_s, fresh_s=fresh_s, **columns)
     return [Confirming._make(row) for row in found]
 
 

@@ -25,6 +25,7 @@ from sitemon.model.outcome import Reason
 from sitemon.model.result import Kind, Result
 from sitemon.queues import CHECK_SITE, CONFIRM_SLOTS, queue_of
 from sitemon.store import incident
+from sitemon.store.confirming import Due, due_sites
 from sitemon.store.connect import connect
 from tests.databases import execute, rows
 from tests.integration.alert.scene import Scene
@@ -78,7 +79,11 @@ def asker(redis_url: str) -> Asker:
 
 
 def asker_at(url: str) -> Asker:
-    return Asker(sending_app(RedisServer(url=url), "default", {}))
+    return Asker(sending_app(RedisServer(url=url), "default", {}), file_of)
+
+
+def file_of(site: str) -> str:
+    return site.partition("-")[0]
 
 
 @pytest.fixture(autouse=True)
@@ -259,6 +264,62 @@ def test_where_more_sites_fail_than_can_be_asked_for_no_place_in_the_database_is
     assert asked not in (set(known[: module.ASKED_AT_ONCE]), set(known[module.ASKED_AT_ONCE :]))
 
 
+def test_very_many_new_names_of_a_file_that_fail_keep_no_site_of_another_from_being_confirmed(
+    scene: Scene, queues: Queues, asker: Asker
+) -> None:
+    evil = [f"evil-{n}" for n in range(2_000)]
+    failing: dict[str, Any] = {"latency_s": 0.1, "reason": Reason.HTTP_STATUS}
+    well = [a_result(site, slot_at=queues.failed_at - SECOND, region="us") for site in evil[:100]]
+    scene.arrive(*well, *[queues.a_failure(site, **failing) for site in [*evil, "ours-1", "ours-2"]])
+    asked = []
+    for seconds in (1, 3):
+        seconds_pass(scene, seconds)
+        asker.ask_due(scene.conn)
+        here, elsewhere = queues.take("eu"), queues.take("us")
+        asked.append({site for _, site, _ in here if file_of(site) == "ours"})
+        assert len(here + elsewhere) == module.ASKED_AT_ONCE
+    assert asked == [{"ours-1", "ours-2"}] * 2
+
+
+def test_where_more_files_have_sites_that_fail_than_can_be_asked_for_each_has_its_turn(
+    scene: Scene, queues: Queues, asker: Asker
+) -> None:
+    sites = [f"{file}-{n}" for file in range(module.ASKED_AT_ONCE + 10) for n in range(3)]
+    scene.arrive(*[queues.a_failure(site, reason=Reason.HTTP_STATUS) for site in sites])
+    seconds_pass(scene, 1)
+    asked: set[str] = set()
+    for _ in range(2):
+        asker.ask_due(scene.conn)
+        asked |= {file_of(site) for _, site, _ in queues.take("eu")}
+    assert asked == {file_of(site) for site in sites}
+
+
+def test_what_another_alerter_takes_meanwhile_is_made_up_for_by_others(
+    scene: Scene,
+    queues: Queues,
+    asker: Asker,
+    redis_url: str,
+    postgres_server: PostgresServer,
+    owner: Credentials,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sites = [f"site-{n}" for n in range(2 * module.ASKED_AT_ONCE)]
+    scene.arrive(*[queues.a_failure(site, reason=Reason.HTTP_STATUS) for site in sites])
+    seconds_pass(scene, 1)
+    another = asker_at(redis_url)
+    with closing(connect(postgres_server, owner, application_name="test")) as second, monkeypatch.context() as patch:
+
+        def look_before_another(*values: Any) -> list[Due]:
+            patch.undo()
+            found = due_sites(*values)
+            another.ask_due(second)
+            return found
+
+        patch.setattr(module, "due_sites", look_before_another)
+        asker.ask_due(scene.conn)
+    assert sorted(site for _, site, _ in queues.take("eu")) == sorted(sites)
+
+
 def test_what_is_over_is_forgotten_while_more_is_awaited(scene: Scene, queues: Queues, asker: Asker) -> None:
     scene.arrive(queues.a_failure())
     seconds_pass(scene, 1)
@@ -269,7 +330,7 @@ def test_what_is_over_is_forgotten_while_more_is_awaited(scene: Scene, queues: Q
 
 def test_reference_sites_are_asked_for_at_most_every_few_seconds(queues: Queues, redis_url: str) -> None:
     urls = ("https://one.example/", "https://two.example/")
-    asker = Asker(sending_app(RedisServer(url=redis_url), "default", {}))
+    asker = asker_at(redis_url)
     for region, asked in (("eu", urls), ("us", ()), ("eu", urls)):
         asker.ask_for_references(region, asked)
     assert queues.client.llen(queue_of("us")) == 0
