@@ -88,9 +88,10 @@ def maintain_for_a_turn(
 ) -> Maintained:
     """Make partitions, roll up, sum the last days of each site anew, drop what is past its retention, and tidy.
 
-    Hours are rolled up for `TURN_S`; the last days are summed once all are. Where a step takes too long, or has to
-    wait for too long, the others are done all the same: none waits for another. Idempotent; several may run at once.
-    `on_step` is called before each statement that may take up to `STEP_S`, the longest that any may take.
+    Hours are rolled up for `TURN_S`; the last days are summed once all are; of very many rows past their retention some
+    go in any case, and others within that time. Where a step takes too long, or has to wait for too long, the others
+    are done all the same: none waits for another. Idempotent; several may run at once. `on_step` is called before each
+    statement that may take up to `STEP_S`, the longest that any may take.
 
     Raises:
         RetryableError, RefusedError: as `sitemon.store.errors.translated` says; the next run goes on.
@@ -117,9 +118,9 @@ def maintain_for_a_turn(
         with step():
             is_behind = is_behind or _sum_recent(conn, on_step, until_s)
         with step():
-            dropped = drop_partitions(conn, now, retention, on_step)
+            dropped = drop_partitions(conn, now, retention, on_step, until_s)
         with step():
-            tidy(conn, now - timedelta(days=retention.hourly_days), on_step=on_step)
+            tidy(conn, now - timedelta(days=retention.hourly_days), on_step=on_step, until_s=until_s)
     if failed:
         raise failed[0]
     return Maintained(made, dropped, is_behind)

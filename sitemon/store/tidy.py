@@ -1,9 +1,11 @@
 """What was over before a moment is dropped, and what waits for alerters does not grow without end."""
 
+import math
 from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
+from sitemon import clock
 from sitemon.store.chains import forget_old_chains
 from sitemon.store.connect import Connection
 from sitemon.store.errors import translated
@@ -19,18 +21,23 @@ _ALERTS_AT_ONCE: Final = 5_000
 
 
 def tidy(
-    conn: Connection, before: datetime, most_marks: int = 100_000, on_step: Callable[[], None] = lambda: None
+    conn: Connection,
+    before: datetime,
+    most_marks: int = 100_000,
+    on_step: Callable[[], None] = lambda: None,
+    until_s: float = math.inf,
 ) -> None:
     """Drop what was over before a moment: alerts that were dealt with, windows of the configuration, outages, silences.
 
     And chains of certificates. Gather what is to decide, where there is much of it; hold nothing for long of sites that
-    are watched no more. Of what there may be very much some is dropped at a time; `on_step` is called before each.
+    are watched no more. Of what there may be very much some is dropped at a time, at least once, and no more after
+    `until_s`, by the monotonic clock; `on_step` is called before each.
 
     Raises:
         RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
 
     """
-    delete_in_pieces(conn, _sql["forget_alerts"], {"before": before}, on_step)
+    delete_in_pieces(conn, _sql["forget_alerts"], {"before": before}, on_step, until_s)
     for name in ("forget_windows", "forget_outages", "forget_silences", "gather_marks", "forget_untold", "forget_held"):
         on_step()
         with translated(), conn, conn.cursor() as cursor:
@@ -39,7 +46,7 @@ def tidy(
     with translated(), conn, conn.cursor() as cursor:
         forget_old_chains(cursor, before)
     on_step()
-    while _forget_crowded(conn):
+    while _forget_crowded(conn) and clock.monotonic_s() < until_s:
         on_step()
 
 
