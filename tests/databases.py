@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from psycopg2 import sql
@@ -18,8 +18,10 @@ from sitemon.local.stack import Stack
 from sitemon.model.moment import to_ms
 from sitemon.store.account import close, count_away_hours, light
 from sitemon.store.connect import Connection, connect
+from sitemon.store.maintain import EVERYWHERE
 from sitemon.store.names import Names
 from sitemon.store.provision import provision
+from sitemon.store.queries import load_queries
 from sitemon.store.write import prepare_session
 
 WAITS_FOR_LOCKS = """
@@ -27,6 +29,15 @@ WAITS_FOR_LOCKS = """
     WHERE datname = current_database() AND NOT granted
 """
 """In this database alone: that of another test has the same tables, of the same numbers."""
+
+
+_ROLLUP: Final = load_queries("rollup.sql")
+
+
+def sum_last_days(conn: Connection) -> None:
+    """Sum the last days of all sites, as maintenance does once hours were rolled up."""
+    with conn, conn.cursor() as cursor:
+        cursor.execute(_ROLLUP["sum_recent"], EVERYWHERE._asdict())
 
 
 def template_of_today(stack: Stack, server: PostgresServer, admin: Credentials) -> Credentials:

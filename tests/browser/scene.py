@@ -15,7 +15,7 @@ from sitemon.store.connect import Connection
 from sitemon.store.names import Names
 from sitemon.store.schedule import write_notices
 from sitemon.store.write import write_batch
-from tests.databases import execute, open_account
+from tests.databases import execute, open_account, sum_last_days
 from tests.results import a_result
 
 MINUTE: Final = timedelta(minutes=1)
@@ -166,8 +166,8 @@ def populate(
     conn.autocommit = True
     with conn.cursor() as cursor:
         cursor.execute("ANALYZE")
-        cursor.execute("REFRESH MATERIALIZED VIEW sitemon.kept_recent")
     conn.autocommit = False
+    sum_last_days(conn)
 
 
 def _started(plan: Plan, number: int, now: datetime, step: timedelta) -> Started:

@@ -15,7 +15,7 @@ from sitemon.store.connect import Connection
 from sitemon.store.history import read_uptime_of_days
 from sitemon.web import feed, public, snapshot
 from sitemon.web.sites import SiteView
-from tests.databases import execute
+from tests.databases import sum_last_days
 from tests.integration.api.conftest import Serve
 from tests.integration.api.scene import Scene
 
@@ -35,7 +35,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
 
 @pytest.fixture
 def visited(serve_page: Serve, scene: Scene) -> httpx.Client:
-    execute(scene.conn, "REFRESH MATERIALIZED VIEW sitemon.kept_recent")
+    sum_last_days(scene.conn)
     return serve_page(only_public=True)
 
 

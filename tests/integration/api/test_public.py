@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from sitemon.config.web import WebSettings
-from tests.databases import execute
+from tests.databases import sum_last_days
 from tests.integration.api.conftest import Serve
 from tests.integration.api.scene import HOSTILE, SETTINGS, Scene
 from tests.results import MINUTE, this_hour
@@ -122,7 +122,7 @@ def test_badges_say_state_uptime_and_latency(page: httpx.Client, scene: Scene) -
     texts = {kind: [one.text for one in badge(page, "shop", kind).iter(f"{SVG}text")] for kind in ("state", "latency")}
     assert texts == {"state": ["state", "up"], "latency": ["latency", "250ms"]}
     assert [one.text for one in badge(page, "wiki", "state").iter(f"{SVG}text")] == ["state", "down"]
-    execute(scene.conn, "REFRESH MATERIALIZED VIEW sitemon.kept_recent")
+    sum_last_days(scene.conn)
     assert [one.text for one in badge(page, "intern", "uptime").iter(f"{SVG}text")] == ["uptime 30d", "100%"]
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from sitemon.model.errors import UnreachableError
 from sitemon.web import public
-from tests.databases import execute
+from tests.databases import sum_last_days
 from tests.integration.api.conftest import Serve
 from tests.integration.api.scene import Scene
 from tests.pipeline import wait_for
@@ -30,7 +30,7 @@ class Unreadable:
 
 @pytest.fixture
 def unreadable(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Unreadable:
-    execute(scene.conn, "REFRESH MATERIALIZED VIEW sitemon.kept_recent")
+    sum_last_days(scene.conn)
     incidents = Unreadable()
     monkeypatch.setattr(public, "read_incidents_in_turns", incidents)
     return incidents

@@ -8,7 +8,7 @@ import pytest
 from sitemon.store.connect import Connection
 from sitemon.store.history import read_uptime_of_days
 from sitemon.store.pool import Pool
-from tests.databases import execute, have_counted, looks_at
+from tests.databases import execute, have_counted, looks_at, sum_last_days
 from tests.integration.web.conftest import Connect
 
 SITES: Final = 60
@@ -28,7 +28,7 @@ def page(conn: Connection, reader: Connect) -> Iterator[Connection]:
     execute(conn, names.format("site", "site"), (SITES,))
     execute(conn, names.format("region", "region"), (REGIONS,))
     execute(conn, FILL)
-    execute(conn, "REFRESH MATERIALIZED VIEW sitemon.kept_recent")
+    sum_last_days(conn)
     execute(conn, "ANALYZE sitemon.kept_recent")
     have_counted(conn)
     pool = Pool(reader, 1)
