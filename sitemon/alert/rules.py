@@ -151,7 +151,7 @@ def _files_by_region(by_name: Mapping[str, Site]) -> dict[str, set[str]]:
     for site in by_name.values():
         for region in site.regions:
             found[region].add(site.file)
-    return found
+    return dict(found)
 
 
 def _watched(by_name: Mapping[str, Site]) -> set[str]:

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
-from sitemon.checks.errors import Failures, OwnError
+from sitemon.checks.errors import OUR_ERRNOS, Failures, OwnError
 from sitemon.checks.net.exchange import BoundedSocket, Exchange
 from sitemon.checks.net.resolver import Endpoint
 from sitemon.clock import monotonic_s
@@ -198,10 +198,12 @@ class Race:
 
 
 def _raise_if_ports_are_used_up(endpoint: Endpoint) -> None:
-    """Raise OwnError unless this machine has no address from which to get there: datagrams have their own ports."""
+    """Raise what says that it is ours, unless no address of ours leads there: datagrams have ports of their own."""
     try:
         connect_udp(endpoint).close()
-    except OSError:
+    except OSError as exc:
+        if exc.errno in OUR_ERRNOS:
+            raise
         return
     raise OwnError(Reason.CONNECT_ERROR, "this host has no free port left for the host's address (connect)")
 
