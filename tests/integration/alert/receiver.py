@@ -83,9 +83,9 @@ class Receiver:
             self.arrivals.append(Arrival(self.clock(), "/".join(channel), found))
             self.bodies.append(found)
             if kind == "hook":
+                self.arrived_s.append(clock.monotonic_s())
                 self.events.append(found)
                 self.ids.append(headers["webhook-id"])
-                self.arrived_s.append(clock.monotonic_s())
         return status, answer_headers
 
     @contextmanager
