@@ -1,19 +1,18 @@
 """Partitions: one a day of results, one a month of hourly rollups. Old ones are dropped, not deleted from."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime, timedelta
 from typing import Final, NamedTuple
 
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, in psycopg2's spelling
 
-from sitemon import clock
 from sitemon.config.settings import Settings
 from sitemon.store.connect import Connection
 from sitemon.store.errors import translated
 from sitemon.store.queries import load_queries
-from sitemon.store.rows import rows_of
+from sitemon.store.rows import delete_in_pieces, rows_of
 
 _sql: Final = load_queries("partitions.sql")
 
@@ -129,26 +128,8 @@ def drop_partitions(
     if retention.daily_days is not None:
         first_day = min(retention.first_month(now), _utc_day(now) - retention.daily_days * _DAY)
         for query in ("delete_days", "delete_latency_days"):
-            delete_in_pieces(conn, _sql[query], {"first_day": first_day}, on_step, until_s)
+            delete_in_pieces(conn, _sql[query], {"first_day": first_day, "most": _ROWS_AT_ONCE}, on_step, until_s)
     return len(names)
-
-
-def delete_in_pieces(
-    conn: Connection, statement: str, values: Mapping[str, object], on_step: Callable[[], None], until_s: float
-) -> None:
-    """Run a statement that deletes up to `most` rows until it finds fewer, each time in its own transaction.
-
-    At least once, and after `until_s`, by the monotonic clock, no more: what is left is for the next time, when
-    PostgreSQL may have vacuumed what was deleted, past which each statement reads.
-    """
-    deleted = _ROWS_AT_ONCE
-    while deleted == _ROWS_AT_ONCE:
-        on_step()
-        with translated(), conn, conn.cursor() as cursor:
-            cursor.execute(statement, {**values, "most": _ROWS_AT_ONCE})
-            deleted = cursor.rowcount
-        if clock.monotonic_s() >= until_s:
-            return
 
 
 def _horizons(now: datetime, retention: Retention) -> dict[str, str]:

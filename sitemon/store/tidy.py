@@ -5,19 +5,21 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
-from sitemon import clock
 from sitemon.store.chains import forget_old_chains
 from sitemon.store.connect import Connection
 from sitemon.store.errors import translated
-from sitemon.store.partitions import delete_in_pieces
 from sitemon.store.queries import load_queries
+from sitemon.store.rows import delete_in_pieces
 
 _sql: Final = load_queries("tidy.sql")
 
 _OF_A_SITE: Final = 1_000
 """So many alerts of a site that were dealt with are kept, the newest ones, beside those of what lasts."""
 
+_OLD_AT_ONCE: Final = 50_000
+"""So many alerts that nobody sends any more are dropped at once, whose sites may have few."""
 _ALERTS_AT_ONCE: Final = 5_000
+"""So many of sites that have very many."""
 
 
 def tidy(
@@ -37,7 +39,7 @@ def tidy(
         RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
 
     """
-    delete_in_pieces(conn, _sql["forget_alerts"], {"before": before}, on_step, until_s)
+    delete_in_pieces(conn, _sql["forget_alerts"], {"before": before, "most": _OLD_AT_ONCE}, on_step, until_s)
     for name in ("forget_windows", "forget_outages", "forget_silences", "gather_marks", "forget_untold", "forget_held"):
         on_step()
         with translated(), conn, conn.cursor() as cursor:
@@ -45,13 +47,5 @@ def tidy(
     on_step()
     with translated(), conn, conn.cursor() as cursor:
         forget_old_chains(cursor, before)
-    on_step()
-    while _forget_crowded(conn) and clock.monotonic_s() < until_s:
-        on_step()
-
-
-def _forget_crowded(conn: Connection) -> bool:
-    """Drop some alerts of sites that have very many; return whether there may be more."""
-    with translated(), conn, conn.cursor() as cursor:
-        cursor.execute(_sql["forget_crowded"], {"of_a_site": _OF_A_SITE, "most": _ALERTS_AT_ONCE})
-        return cursor.rowcount == _ALERTS_AT_ONCE
+    crowded = {"of_a_site": _OF_A_SITE, "most": _ALERTS_AT_ONCE}
+    delete_in_pieces(conn, _sql["forget_crowded"], crowded, on_step, until_s)
