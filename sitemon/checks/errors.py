@@ -5,8 +5,8 @@ from typing import Final
 
 from sitemon.model.outcome import Reason
 
-OUR_ERRNOS: Final = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
-"""The process or the machine has no more of something."""
+OUR_ERRNOS: Final = frozenset((errno.EAGAIN, errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
+"""The process or the machine has no more of something: EAGAIN is said of ports for datagrams (connect(2))."""
 
 
 class CheckError(Exception):

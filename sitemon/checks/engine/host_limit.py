@@ -3,7 +3,8 @@
 A job comes for one place, its home, and may move on to others. Of those of one home only so many are under way at
 once, wherever they are; and only so many are at a place at once, its own and guests from elsewhere together. Of either,
 half at most are those that may take long, the patient ones, and one owner leaves a fifth to others, if there are any.
-Of all homes there are only so many patient ones. So some room is for whoever comes.
+Of all homes there are only so many patient ones; of all jobs, and of these, an owner has at most some times what is
+left for others. So some room is for whoever comes.
 """
 
 import collections
@@ -11,13 +12,16 @@ import functools
 import itertools
 import threading
 from collections.abc import Callable, Hashable, Sequence
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from sitemon.checks.engine.host_queues import Crowd, Guests, Line, Permit, Place
 from sitemon.checks.fair_queue import FairQueue, PartOfTime
 from sitemon.checks.waiting import Waits
 
 Job = TypeVar("Job")
+
+_OF_AN_OWNER: Final = 4
+"""An owner has at most so many times what is left for others: several together leave some, too."""
 
 
 class HostLimit(Generic[Job]):
@@ -36,7 +40,7 @@ class HostLimit(Generic[Job]):
         self._most_of_owner = per_place
         self._owners: set[Hashable] = set()  # who came first, and one more
         self._most_patient = most_patient
-        self._patient_under_way = 0
+        self._under_way = Crowd()
         self._is_patients_turn = False
         self._lock = threading.Lock()
         self._quick: FairQueue[Line[Job]] = FairQueue(2 * most_patient, part_of_time)
@@ -59,7 +63,8 @@ class HostLimit(Generic[Job]):
 
     def is_next(self) -> bool:
         """Tell whether a job, as far as is known, could be taken."""
-        return bool(self._quick.waiting or (self._patient.waiting and self._patient_under_way < self._most_patient))
+        with self._lock:
+            return self._is_any_next(self._quick) or self._is_any_next(self._patient)
 
     def some_who_wait(self) -> list[Hashable]:
         """Return owners of whom a job, as far as is known, could be taken: more than one, if there are."""
@@ -70,13 +75,14 @@ class HostLimit(Generic[Job]):
         """Return the next job that may begin; None when there is none. Where both kinds wait, they take turns."""
         with self._lock:
             while True:
-                is_patient_next = self._patient.waiting and self._patient_under_way < self._most_patient
-                if self._quick.waiting and not (is_patient_next and self._is_patients_turn):
-                    owner, line = self._quick.take()
+                is_patient_next = self._is_any_next(self._patient)
+                if self._is_any_next(self._quick) and not (is_patient_next and self._is_patients_turn):
+                    lines = self._quick
                 elif is_patient_next:
-                    owner, line = self._patient.take()
+                    lines = self._patient
                 else:
                     return None
+                owner, line = lines.take(functools.partial(self._leaves_room_of_all, lines))
                 if self._may_begin(line, owner):
                     return self._begun(line, owner)
                 line.is_to_call = True
@@ -119,7 +125,7 @@ class HostLimit(Generic[Job]):
             line.end(owner)
             home.own.remove(owner, is_patient=line.is_patient)
             line.lines.end(owner)
-            self._patient_under_way -= line.is_patient
+            self._under_way.remove(owner, is_patient=line.is_patient)
             if permit.place is not home:
                 self._look_after(home)
             self._leave(permit)
@@ -151,13 +157,12 @@ class HostLimit(Generic[Job]):
     def _begun(self, line: Line[Job], next_owner: Hashable) -> Permit[Job]:
         """Let one begin whom the next of all owners, who waits there too, has found."""
         home = line.home
-        owner, permit = line.take(functools.partial(self._leaves_room_at_home, home))
+        owner, permit = line.take(functools.partial(self._leaves_room_for, line))
         del self.waiting[permit]
         line.begin(owner)
         line.lines.begin(owner)
-        for crowd in (home.own, home.there):
+        for crowd in (home.own, home.there, self._under_way):
             crowd.add(owner, is_patient=line.is_patient)
-        self._patient_under_way += line.is_patient
         self._is_patients_turn = not line.is_patient
         permit.place = home
         line.is_next = False
@@ -165,7 +170,7 @@ class HostLimit(Generic[Job]):
             self._call(line, next_owner)
         if owner != next_owner:
             self._call_no_more(line, owner)
-        if line.is_patient and self._patient_under_way == self._most_patient:
+        if not self._leaves_room_of_all(line.lines, owner):
             self._let_in_everywhere()
         else:
             self._let_in(home)
@@ -199,17 +204,29 @@ class HostLimit(Generic[Job]):
     def _leaves_room_at_home(self, home: Place[Job], owner: Hashable) -> bool:
         return self._leaves_room(home.own, owner) and self._leaves_room(home.there, owner)
 
+    def _leaves_room_of_all(self, lines: FairQueue[Line[Job]], owner: Hashable) -> bool:
+        """Tell whether there is room for one more of this kind, and an owner of it would leave enough to others."""
+        is_patient = lines is self._patient
+        free_patient = self._most_patient - self._under_way.patient
+        if len(self._owners) < 2:
+            return not is_patient or free_patient > 0
+        free = 2 * self._most_patient - self._under_way.all
+        return self._under_way.of.get(owner, 0) < _OF_AN_OWNER * free and not (
+            is_patient and lines.under_way.get(owner, 0) >= _OF_AN_OWNER * free_patient
+        )
+
+    def _is_any_next(self, lines: FairQueue[Line[Job]]) -> bool:
+        return any(self._leaves_room_of_all(lines, owner) for owner in lines.waiting)
+
+    def _leaves_room_for(self, line: Line[Job], owner: Hashable) -> bool:
+        return self._leaves_room_at_home(line.home, owner) and self._leaves_room_of_all(line.lines, owner)
+
     def _may_begin(self, line: Line[Job], owner: Hashable) -> bool:
         return self._has_room_at_home(line) and self._leaves_room_at_home(line.home, owner)
 
     def _could_begin(self, line: Line[Job]) -> bool:
         """Tell whether some there wait for nothing but to be taken."""
-        is_possible = not line.is_patient or self._patient_under_way < self._most_patient
-        return (
-            is_possible
-            and self._has_room_at_home(line)
-            and any(self._leaves_room_at_home(line.home, owner) for owner in line.waiting)
-        )
+        return self._has_room_at_home(line) and any(self._leaves_room_for(line, owner) for owner in line.waiting)
 
     def _leave(self, permit: Permit[Job]) -> None:
         place, permit.place = permit.place, None

@@ -38,6 +38,7 @@ _BY_CLASS: Final[tuple[tuple[type[Exception], Reason], ...]] = (
 _LEFT: Final = (ConnectionResetError, BrokenPipeError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
 _BY_ERRNO: Final = {
     errno.EACCES: "this host's firewall forbids the connection",
+    errno.EAGAIN: "this host has no free port left",
     errno.EADDRNOTAVAIL: "this host has no address from which to get there",
     errno.ECONNABORTED: "the connection was aborted",
     errno.ECONNREFUSED: "the connection was refused",

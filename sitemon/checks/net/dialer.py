@@ -8,14 +8,15 @@ from ipaddress import IPv6Address
 from typing import Final, Literal
 
 from sitemon.checks.errors import CheckError, OwnError
-from sitemon.checks.net.address_limit import AddressLimit, most_at_address
+from sitemon.checks.net.address_limit import AddressLimit, Connect, most_at_address
 from sitemon.checks.net.addresses import OWN_NETWORK, Address, AddressPolicy, Reach, forms_of, reach_of, refusal
 from sitemon.checks.net.exchange import BoundedSocket, Exchange
-from sitemon.checks.net.happy_eyeballs import Connect, Race, connect_tcp, connect_udp, interleaved
+from sitemon.checks.net.happy_eyeballs import Race, connect_tcp, connect_udp, interleaved
 from sitemon.checks.net.host_names import reach_of_name
 from sitemon.checks.net.nat64 import Nat64, look_up_ipv6
 from sitemon.checks.net.own_addresses import is_own
 from sitemon.checks.net.resolver import Endpoint, Lookup, Resolver, few, literal, numeric
+from sitemon.checks.net.udp_ports import UdpPorts
 from sitemon.config.settings import PUBLIC, Settings
 from sitemon.model.outcome import Reason
 
@@ -33,7 +34,8 @@ class Dialer:
     It is the only door to the network, also for datagrams: no socket is opened past the policy. `connect_udp` makes
     a socket that takes datagrams of one address alone. Each check may try `OWN_SOCKETS` addresses of a name beside each
     other; for further ones all share `spare_sockets`. To one address and port the sites of a file have at most
-    `most_at_address` sockets at once; None is any number. Where only public addresses are visited, those of this
+    `most_at_address` sockets at once, and as many for datagrams in all; None is any number. All leave some of
+    `udp_ports`. Where only public addresses are visited, those of this
     machine, which `is_own` knows, are not, nor inner ones behind NAT64, for whose prefix `look_up_ipv6` asks.
     """
 
@@ -46,6 +48,7 @@ class Dialer:
         spare_sockets: int = SPARE_SOCKETS,
         *,
         most_at_address: int | None = None,
+        udp_ports: UdpPorts | None = None,
         is_own: Callable[[Address], bool] = is_own,
         look_up_ipv6: Lookup = look_up_ipv6,
     ) -> None:
@@ -55,6 +58,7 @@ class Dialer:
         self._policy = policy
         self._spare = threading.BoundedSemaphore(spare_sockets)
         self._limit = AddressLimit(most_at_address)
+        self._udp_ports = udp_ports or UdpPorts()
         self._is_own = is_own
         self._nat64 = Nat64(look_up_ipv6)
 
@@ -95,7 +99,7 @@ class Dialer:
             OSError: none did; TimeoutError: the time is up; OwnError: we have too many connections to one of them.
 
         """
-        connect = functools.partial(self._limit.open, self._connect, exchange.file)
+        connect = functools.partial(self._limit.open_tcp, self._connect, exchange.file)
         connection = await Race(connect, exchange, self._spare).run(endpoints)
         connection.exchange = exchange
         return connection
@@ -104,10 +108,11 @@ class Dialer:
         """Return a socket for datagrams to and from this place; it does not block.
 
         Raises:
-            OSError: there is no way to it; OwnError: we have too many sockets to it.
+            OSError: there is no way to it; OwnError: we, or this machine, have too many such sockets.
 
         """
-        connection = self._limit.open(self._connect_udp, exchange.file, endpoint)
+        self._udp_ports.require()
+        connection = self._limit.open_udp(self._connect_udp, exchange.file, endpoint)
         connection.exchange = exchange
         return connection
 

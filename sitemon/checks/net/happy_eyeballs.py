@@ -6,17 +6,15 @@ import os
 import select
 import socket
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from sitemon.checks.errors import OUR_ERRNOS, Failures, OwnError
+from sitemon.checks.net.address_limit import Connect
 from sitemon.checks.net.exchange import BoundedSocket, Exchange
 from sitemon.checks.net.resolver import Endpoint
 from sitemon.clock import monotonic_s
 from sitemon.model.outcome import Reason
-
-Connect = Callable[[Endpoint], BoundedSocket]
-"""Begins a connection, which need not stand yet. Raises OSError when that is refused at once, or OwnError."""
 
 ATTEMPT_DELAY_S: Final = 0.25
 """How long an address has before the next one is tried beside it: RFC 8305, 8."""
@@ -55,7 +53,7 @@ def connect_udp(endpoint: Endpoint) -> BoundedSocket:
     """Return a socket for datagrams to and from this address alone; nothing is sent yet.
 
     Raises:
-        OSError: there is no way to it.
+        OSError: there is no way to it; EAGAIN: all of this machine's ports are in use for datagrams.
 
     """
     connection = BoundedSocket(endpoint.family, socket.SOCK_DGRAM)

@@ -65,7 +65,7 @@ class Nat64:
         """Wait for an answer, as long as the check has patience: then all of its own time is left to it."""
         waits, began_s, began_own_s = exchange.waits, monotonic_s(), exchange.waits.now_s()
         at_most_s = max(0.0, min(_TIMEOUT_S, self._wait_until_s - began_s, exchange.patience_s()))
-        with contextlib.suppress(TimeoutError, OwnError, socket.gaierror):
+        with contextlib.suppress(OSError, OwnError):
             await self._resolver.resolve(NAME, waits, at_most_s)
         waits.leave_out(max(0.0, min(monotonic_s() - began_s, waits.now_s() - began_own_s)))
 

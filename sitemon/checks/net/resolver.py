@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from sitemon.checks.errors import OwnError
+from sitemon.checks.errors import OUR_ERRNOS, OwnError
 from sitemon.checks.fair_queue import FairQueue
 from sitemon.checks.net.known_names import KnownNames, Names, Speed, keep_last
 from sitemon.checks.waiting import Event, Waits
@@ -35,6 +35,7 @@ _REST_S: Final = 0.00015
 _MOST_OWED_S: Final = 5.0
 _MOST_TURNS: Final = 10_000
 """More than there may be files of sites."""
+_NAME_SERVER_HERE: Final = ("127.0.0.1", 53)
 _LONGEST_ADDRESS: Final = 45
 """An IPv6 address that ends in an IPv4 one; what is longer, and comes from a stranger's redirect, is not kept."""
 
@@ -65,11 +66,27 @@ def look_up(host: str, family: int = socket.AF_UNSPEC) -> tuple[Endpoint, ...]:
 
     Raises:
         socket.gaierror: it has none.
+        OSError: we have too little of something to ask.
         UnicodeError: it is not a host name.
 
     """
-    found = socket.getaddrinfo(host, None, family, socket.SOCK_STREAM)
+    try:
+        found = socket.getaddrinfo(host, None, family, socket.SOCK_STREAM)
+    except socket.gaierror as exc:
+        if exc.errno == socket.EAI_AGAIN:
+            _raise_if_nothing_can_be_asked()
+        raise
     return tuple([Endpoint(of, address) for of, _, _, _, address in found])
+
+
+def _raise_if_nothing_can_be_asked() -> None:
+    """Raise what keeps us from sending datagrams; the system says of that only that no name server answers."""
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams:
+            datagrams.connect(_NAME_SERVER_HERE)
+    except OSError as exc:
+        if exc.errno in OUR_ERRNOS:
+            raise
 
 
 def few(endpoints: Iterable[Endpoint], most: int = MOST_OF_A_FAMILY) -> Iterator[Endpoint]:

@@ -15,9 +15,10 @@ from sitemon.checks.engine.loop_engine import LoopEngine
 from sitemon.checks.engine.protocol import Engine
 from sitemon.checks.findings import Observation
 from sitemon.checks.loop import Loop
+from sitemon.checks.net.address_limit import Connect
 from sitemon.checks.net.addresses import OWN_NETWORK, AddressPolicy
 from sitemon.checks.net.dialer import Dialer
-from sitemon.checks.net.happy_eyeballs import Connect, connect_tcp, connect_udp
+from sitemon.checks.net.happy_eyeballs import connect_tcp, connect_udp
 from sitemon.checks.net.resolver import Lookup, Resolver, look_up
 from sitemon.checks.probes.by_scheme import visit
 from sitemon.checks.waiting import IN_THREAD, run_here

@@ -8,10 +8,13 @@ from collections.abc import Iterator
 import pytest
 
 from sitemon.checks.errors import OwnError
+from sitemon.checks.judge.failures import explain
+from sitemon.checks.net import happy_eyeballs
 from sitemon.checks.net.dialer import Dialer
 from sitemon.checks.net.exchange import BoundedSocket
 from sitemon.checks.net.happy_eyeballs import connect_tcp, connect_udp
 from sitemon.checks.net.resolver import Endpoint, Resolver
+from sitemon.checks.net.udp_ports import Taken, UdpPorts
 from sitemon.checks.probes.by_scheme import visit
 from sitemon.checks.waiting import IN_THREAD, run_here
 from sitemon.local.name_server import NameServer, records
@@ -118,3 +121,36 @@ def test_that_no_port_is_left_is_ours_and_that_there_is_no_way_is_not(
     monkeypatch.setattr(BoundedSocket, "connect", connect)
     with pytest.raises(error):
         connect_tcp(Endpoint(socket.AF_INET, ("127.0.0.1", 80)))
+
+
+def test_datagrams_of_a_file_are_bounded_whatever_address_they_go_to() -> None:
+    """Each socket takes one of the machine's ports, whoever is asked."""
+    dialer = Dialer(Resolver(), most_at_address=3)
+    asked = [Endpoint(socket.AF_INET, (f"127.0.0.{number}", 53)) for number in range(1, 5)]
+    opened = [dialer.open_udp(exchange(1.0), endpoint) for endpoint in asked[:3]]
+    with pytest.raises(OwnError, match="too many other checks by datagrams"):
+        dialer.open_udp(exchange(1.0), asked[3])
+    opened[0].close()
+    opened[0] = dialer.open_udp(exchange(1.0), asked[3])
+    for one in opened:
+        one.close()
+
+
+def test_where_the_machine_has_too_few_ports_left_no_datagram_is_sent() -> None:
+    dialer = Dialer(Resolver(), udp_ports=UdpPorts(lambda: Taken(14_117, 28_232)))
+    with pytest.raises(OwnError, match="too many sockets for datagrams"):
+        dialer.open_udp(exchange(1.0), Endpoint(socket.AF_INET, ("127.0.0.1", 53)))
+
+
+def test_that_no_port_is_left_for_datagrams_is_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Linux says EAGAIN then (connect(2))."""
+
+    def no_port(endpoint: Endpoint) -> BoundedSocket:
+        raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    check = explain(BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable"), "connect", 1.0)
+    assert isinstance(check, OwnError)
+    assert str(check) == "this host has no free port left while connecting"
+    monkeypatch.setattr(happy_eyeballs, "connect_udp", no_port)
+    with pytest.raises(BlockingIOError):
+        happy_eyeballs._raise_if_ports_are_used_up(Endpoint(socket.AF_INET, ("127.0.0.1", 9)))

@@ -126,7 +126,7 @@ class History:
     def assert_limits(self) -> None:
         begun = (*self.under_way, *self.moving)
         assert len(self.limit.waiting) == len(self.waiting)
-        assert self.limit._patient_under_way == sum(permit.line.is_patient for permit in begun) <= self.most_patient
+        assert self.limit._under_way.patient == sum(permit.line.is_patient for permit in begun) <= self.most_patient
         for place in self.limit._places.values():
             self.assert_crowd(place.own, [permit for permit in begun if permit.line.home is place])
             self.assert_crowd(place.there, [permit for permit in begun if permit.place is place])
@@ -185,5 +185,5 @@ def test_in_any_history_the_limits_hold_and_nothing_is_left(seed: int, per_place
     history.finish()
     assert history.limit._places == {}
     assert not history.limit.is_next()
-    assert (history.limit._patient_under_way, len(history.limit.waiting)) == (0, 0)
+    assert (history.limit._under_way.patient, len(history.limit.waiting)) == (0, 0)
     assert [queue.under_way for queue in (history.limit._quick, history.limit._patient)] == [{}, {}]

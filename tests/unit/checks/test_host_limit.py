@@ -111,7 +111,7 @@ def test_those_who_wait_for_their_home_are_not_next() -> None:
 def assert_empty(limit: HostLimit[str]) -> None:
     """Assert that nothing is left of any job."""
     assert (limit.take(), limit.is_next()) == (None, False)
-    assert (limit._places, len(limit.waiting), limit._patient_under_way) == ({}, 0, 0)
+    assert (limit._places, len(limit.waiting), limit._under_way.patient) == ({}, 0, 0)
     assert [queue.under_way for queue in (limit._quick, limit._patient)] == [{}, {}]
 
 
@@ -489,3 +489,19 @@ def test_who_is_wanted_no_more_is_dropped_while_it_waits() -> None:
     assert third.job == "a3"
     limit.end(third)
     assert_empty(limit)
+
+
+@pytest.mark.parametrize(("is_patient", "most"), [(True, 80), (False, 160)])
+def test_an_owner_leaves_a_fifth_of_all_to_others_and_another_a_fifth_of_that(is_patient: bool, most: int) -> None:
+    """Each job has a home of its own, so that no place holds it back."""
+    limit = limit_of(most_patient=100)
+    put(limit, "a", "third")
+    for owner in ("first", "second"):
+        for number in range(400):
+            limit.put((owner, number), owner, owner, is_patient=is_patient)
+        begun = jobs(limit).count(owner)
+        assert begun == pytest.approx(most if owner == "first" else most / 5, abs=1)
+        assert not limit.is_next()
+    limit.put("b", "third", "third", is_patient=is_patient)
+    assert limit.is_next()
+    assert jobs(limit) == ["third"]
