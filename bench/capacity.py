@@ -23,8 +23,9 @@ from sitemon.local.kafka import Kafka
 from sitemon.model.outcome import Outcome, Reason
 from sitemon.model.result import Kind, Phases, Result
 from sitemon.store.connect import Connection
-from sitemon.store.maintain import SETTLE, roll_up
 from sitemon.store.names import Names
+from sitemon.store.roll_up import SETTLE, roll_up
+from sitemon.store.steps import Steps
 from sitemon.store.write import write_batch
 from sitemon.stream.messenger import result_record
 from sitemon.stream.producer import KafkaProducer, send_all
@@ -127,7 +128,7 @@ def _recorded(conn: Connection, day_at: datetime, source: random.Random) -> Iter
         write_batch(conn, names, results)
         ours_s += clock.thread_cpu_s() - began_cpu_s
         written_s = sum(backend.cpu_times()[:2])
-        roll_up(conn, from_at + QUARTER + SETTLE)
+        roll_up(Steps(conn), from_at + QUARTER + SETTLE)
         if quarter % 4 == 3:
             _vacuum(conn)
         writing_s += written_s - began_s

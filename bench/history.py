@@ -12,6 +12,7 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, in psy
 from sitemon.store.connect import Connection
 from sitemon.store.maintain import maintain
 from sitemon.store.partitions import RESULTS, Partition, Retention, make_partitions, wanted
+from sitemon.store.steps import Steps
 
 _NAMED: Final = Path(__file__).with_name("history.sql").read_text(encoding="utf-8").split("-- name: ")
 _sql: Final = dict(part.split("\n", 1) for part in _NAMED[1:])
@@ -92,7 +93,7 @@ def _partitions(conn: Connection, size: Size, now: datetime) -> list[Partition]:
     for days in range(size.hour_days, -1, -1):
         then = now - timedelta(days=days)
         if days % size.raw_days == 0:
-            make_partitions(conn, then, retention)
+            make_partitions(Steps(conn), then, retention)
             made |= {one.name: one for one in wanted(then, retention)}
     return [one for one in made.values() if one.table != RESULTS or one.first >= retention.first_raw_day(now)]
 

@@ -18,11 +18,12 @@ from bench.history import Size, fill, filling_fast
 from sitemon import clock
 from sitemon.local.postgres import Postgres
 from sitemon.store.connect import Connection, connect
-from sitemon.store.maintain import EVERYWHERE
 from sitemon.store.partitions import Retention, drop_partitions
+from sitemon.store.places import EVERYWHERE
 from sitemon.store.provision import provision
 from sitemon.store.queries import load_queries
 from sitemon.store.read import read_status
+from sitemon.store.steps import Steps
 
 LIMIT_MS: Final = 100.0
 SIZE: Final = Size(sites=10_000, days=90, hour_days=90, raw_sites=1_000, raw_days=30)
@@ -112,7 +113,7 @@ def _answer_times(place: _Place) -> Iterator[Figure]:
     for name, query in QUERIES.items():
         yield from _of_one(place.conn, name, lambda query=query: _ask(place.conn, query), LIMIT_MS)  # type: ignore[misc]
     yield from _of_one(place.conn, "`sitemon status` of all sites", lambda: read_status(place.conn, clock.utc_now()))
-    sums, everywhere = load_queries("rollup.sql")["sum_recent"], EVERYWHERE._asdict()
+    sums, everywhere = load_queries("recent.sql")["sum_recent"], EVERYWHERE._asdict()
     yield from _of_one(place.conn, "uptime_recent made anew", lambda: _run(place.conn, sums, everywhere))
 
 
@@ -157,9 +158,9 @@ def _drop_to_delete(place: _Place) -> Figure:
     for days in range(1, 2 * ROUNDS, 2):
         then = place.now + days * DAY
         oldest = retention.first_raw_day(then)
-        dropped_ms = _ms(lambda then=then: drop_partitions(place.conn, then, retention))  # type: ignore[misc]
+        dropped_ms = _ms(lambda then=then: drop_partitions(Steps(place.conn), then, retention))  # type: ignore[misc]
         deleted_ms = _ms(lambda oldest=oldest: _run(place.conn, _DELETE, (oldest, oldest + DAY)))  # type: ignore[misc]
-        drop_partitions(place.conn, then + DAY, retention)
+        drop_partitions(Steps(place.conn), then + DAY, retention)
         pairs.append((dropped_ms, deleted_ms))
     return Figure("a day's results: dropped / deleted", median_ratio(pairs), "ratio")
 

@@ -20,9 +20,10 @@ from sitemon.model.schedule import Started
 from sitemon.schedule.slots import next_slot_ms
 from sitemon.store.account import close, count_away_hours
 from sitemon.store.connect import Connection
-from sitemon.store.maintain import roll_up
 from sitemon.store.names import Names
+from sitemon.store.roll_up import roll_up
 from sitemon.store.schedule import write_notices
+from sitemon.store.steps import Steps
 from sitemon.store.write import write_batch
 
 SITES: Final = 100_000
@@ -146,7 +147,9 @@ def _catch_up_s(place: _Place) -> tuple[float, int]:
     As the recorder does: the account is closed to its end, a second at a time, then counted, then rolled up.
     """
     began_s = clock.monotonic_s()
-    roll_up(place.conn, clock.utc_now())  # a recorder that comes back does this at once, as far as the account goes
+    roll_up(
+        Steps(place.conn), clock.utc_now()
+    )  # a recorder that comes back does this at once, as far as the account goes
     width_ms, until_ms = STEP_MS, place.start_ms + int(OFF.total_seconds() * 1_000)
     closed_ms = place.closed_ms()
     while closed_ms < until_ms:
@@ -156,7 +159,7 @@ def _catch_up_s(place: _Place) -> tuple[float, int]:
         width_ms = width_ms * 2 if clock.monotonic_s() - step_began_s < 1.0 else max(STEP_MS, width_ms // 2)
     while count_away_hours(place.conn):
         pass
-    roll_up(place.conn, clock.utc_now())
+    roll_up(Steps(place.conn), clock.utc_now())
     return clock.monotonic_s() - began_s, place.missed()
 
 

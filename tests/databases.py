@@ -18,11 +18,14 @@ from sitemon.local.stack import Stack
 from sitemon.model.moment import to_ms
 from sitemon.store.account import close, count_away_hours, light
 from sitemon.store.connect import Connection, connect
-from sitemon.store.maintain import EVERYWHERE
+from sitemon.store.maintain import Maintained, Maintenance
 from sitemon.store.names import Names
+from sitemon.store.partitions import DEFAULT_RETENTION
+from sitemon.store.places import EVERYWHERE
 from sitemon.store.provision import provision
 from sitemon.store.queries import load_queries
 from sitemon.store.write import prepare_session
+from tests.results import this_hour
 
 WAITS_FOR_LOCKS = """
     SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database
@@ -31,13 +34,22 @@ WAITS_FOR_LOCKS = """
 """In this database alone: that of another test has the same tables, of the same numbers."""
 
 
-_ROLLUP: Final = load_queries("rollup.sql")
+_RECENT: Final = load_queries("recent.sql")
 
 
 def sum_last_days(conn: Connection) -> None:
     """Sum the last days of all sites, as maintenance does once hours were rolled up."""
     with conn, conn.cursor() as cursor:
-        cursor.execute(_ROLLUP["sum_recent"], EVERYWHERE._asdict())
+        cursor.execute(_RECENT["sum_recent"], EVERYWHERE._asdict())
+
+
+def a_turn(conn: Connection) -> Maintained:
+    """Maintain for a turn in which nothing fails."""
+
+    def fail(step: str, exc: Exception) -> None:
+        raise AssertionError(step) from exc
+
+    return Maintenance(DEFAULT_RETENTION, fail).turn(conn, this_hour())
 
 
 def template_of_today(stack: Stack, server: PostgresServer, admin: Credentials) -> Credentials:

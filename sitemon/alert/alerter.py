@@ -11,7 +11,7 @@ from typing import Final
 from sitemon import clock
 from sitemon.alert.asker import PAUSE_S, Asker
 from sitemon.alert.decide import Decider
-from sitemon.alert.failing import Failing
+from sitemon.alert.failing import FailingParts
 from sitemon.alert.maintenance import Planner
 from sitemon.alert.outlets import sender_of
 from sitemon.alert.rules import Rulebook
@@ -94,7 +94,7 @@ class Alerter:
         self._teller = teller
         self._refused: list[RefusedError] = []
         self._has_worked = False
-        self._failing = Failing[str](_REST, str)
+        self._failing = FailingParts[str](_REST, str)
         self._due_s = defaultdict[str, float](float)
         self._heart = Heart()
         self._unknown_after: Waiting | None = None

@@ -11,7 +11,7 @@ from sitemon.alert.announce import announce
 from sitemon.alert.begun import begin
 from sitemon.alert.certificates import warn_of_certificates
 from sitemon.alert.degraded import tell_degraded
-from sitemon.alert.failing import Failing, is_of_server, say_failed
+from sitemon.alert.failing import FailingParts, say_failed
 from sitemon.alert.held import release
 from sitemon.alert.regions import Regions
 from sitemon.alert.reminders import remind
@@ -28,6 +28,7 @@ from sitemon.store.certificate import Named, certificate_sites
 from sitemon.store.connect import Connection
 from sitemon.store.deciding import begin_deciding
 from sitemon.store.degraded import degraded_numbers
+from sitemon.store.failing import is_of_server
 from sitemon.store.gone import have_decided, lasting_sites
 from sitemon.store.held import held_numbers
 from sitemon.store.incident import Open, Taken, Undecided, open_numbers, take_site, take_sites
@@ -82,10 +83,10 @@ class Decider:
         self._waiting = Waiting(lambda name: self._rules_of(name).file)
         self._at_once = _SITES_AT_ONCE
         self._apart: dict[str, dict[Undecided, None]] = {}
-        self._failing = Failing[Undecided](_REST, lambda one: f"decisions on site {one.name}")
-        self._failing_news = Failing[int](_REST, "news of incident {}".format)
-        self._failing_certificates = Failing[Named](_REST, lambda one: f"certificates of site {one.name}")
-        self._failing_degraded = Failing[int](_REST, "that the site of number {} is degraded".format)
+        self._failing = FailingParts[Undecided](_REST, lambda one: f"decisions on site {one.name}")
+        self._failing_news = FailingParts[int](_REST, "news of incident {}".format)
+        self._failing_certificates = FailingParts[Named](_REST, lambda one: f"certificates of site {one.name}")
+        self._failing_degraded = FailingParts[int](_REST, "that the site of number {} is degraded".format)
 
     def use(self, alerts: Alerts) -> None:
         """Decide by other routes from now on."""

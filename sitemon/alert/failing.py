@@ -1,40 +1,20 @@
-"""Parts of what is done by turns: one that fails rests by itself, and keeps no other from its turn."""
+"""Parts of what an alerter does by turns: what is said of one that failed."""
 
 import logging
-import random
-from collections.abc import Callable, Hashable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import Final, Generic, NamedTuple, TypeVar
+from collections.abc import Callable
 
-from sitemon import clock
 from sitemon.backoff import Backoff
-from sitemon.model.errors import RetryableError, SitemonError
-from sitemon.store.errors import CanceledError, LockTimeoutError
+from sitemon.model.errors import SitemonError
+from sitemon.store.failing import Failing, Part
 
 log = logging.getLogger(__name__)
 
-_MOST: Final = 10_000
-"""Of more that failed the first are forgotten: they are tried with all others again."""
 
-_TURN_S: Final = 30.0
-"""How long parts are tried one by one: where PostgreSQL is slow, each may take the minute after which it gives up."""
+class FailingParts(Failing[Part]):
+    """Which parts failed when they were tried last; `words_of` says what one is."""
 
-Part = TypeVar("Part", bound=Hashable)
-
-
-class _Failed(NamedTuple):
-    """So many times in a row; not to be tried before a moment of the monotonic clock."""
-
-    times: int
-    again_at_s: float
-
-
-def is_of_server(exc: Exception) -> bool:
-    """Tell whether PostgreSQL is away, or undid it since another one was at it: that is of no part.
-
-    What took too long, or waited too long for a lock, is of the part that did.
-    """
-    return isinstance(exc, RetryableError) and not isinstance(exc, CanceledError | LockTimeoutError)
+    def __init__(self, rest: Backoff, words_of: Callable[[Part], str]) -> None:
+        super().__init__(rest, lambda part, exc: say_failed(words_of(part), exc))
 
 
 def say_failed(what: str, exc: Exception) -> None:
@@ -42,68 +22,3 @@ def say_failed(what: str, exc: Exception) -> None:
     is_known = isinstance(exc, SitemonError)
     words = exc if is_known else repr(exc)
     log.error("alerter.part_failed: %s: %s; all else goes on", what, words, exc_info=None if is_known else exc)
-
-
-class Failing(Generic[Part]):
-    """Which parts failed when they were tried last: each rests for longer and longer. `words_of` says what one is."""
-
-    def __init__(self, rest: Backoff, words_of: Callable[[Part], str]) -> None:
-        self._rest = rest
-        self._words_of = words_of
-        self._chance = random.Random()
-        self._failed: dict[Part, _Failed] = {}
-
-    def __iter__(self) -> Iterator[Part]:
-        """Yield those that failed when they were tried last."""
-        return iter(self._failed)
-
-    def is_resting(self, part: Part) -> bool:
-        """Whether it failed, and is not to be tried again yet."""
-        return part in self._failed and clock.monotonic_s() < self._failed[part].again_at_s
-
-    @contextmanager
-    def trying(self, part: Part) -> Iterator[None]:
-        """Try a part: that it failed is said, and keeps nobody from going on.
-
-        Raises:
-            RetryableError: of which `is_of_server` says so.
-
-        """
-        try:
-            yield
-        except Exception as exc:
-            if is_of_server(exc):
-                raise
-            say_failed(self._words_of(part), exc)
-            times = self._failed[part].times + 1 if part in self._failed else 1
-            self._failed[part] = _Failed(times, clock.monotonic_s() + self._rest.wait_s(times, self._chance))
-            if len(self._failed) > _MOST:
-                del self._failed[next(iter(self._failed))]
-        else:
-            self._failed.pop(part, None)
-
-    def each(self, parts: Sequence[Part], work: Callable[[Sequence[Part]], None]) -> None:
-        """Do some work on all parts at once; of those that failed before, and where that fails, on each by itself.
-
-        Once that has taken long the others are left for another turn, in which those that failed rest.
-
-        Raises:
-            RetryableError: of which `is_of_server` says so.
-
-        """
-        alone = [part for part in parts if part in self._failed]
-        together = [part for part in parts if part not in self._failed]
-        try:
-            if together:
-                work(together)
-        except Exception as exc:
-            if is_of_server(exc):
-                raise
-            alone = together + alone
-        until_s = clock.monotonic_s() + _TURN_S
-        for part in alone:
-            if not self.is_resting(part):
-                with self.trying(part):
-                    work([part])
-                if clock.monotonic_s() >= until_s:
-                    return

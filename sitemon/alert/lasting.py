@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 from sitemon import clock
 from sitemon.alert.channels import Request, alertmanager_request
 from sitemon.alert.events import without_foreign_words
-from sitemon.alert.failing import Failing
+from sitemon.alert.failing import FailingParts
 from sitemon.alert.sender import TRIES_S, Sender, say_not_delivered
 from sitemon.alert.verdict import TRIES_AS_SAID, Answer, Fate, Verdict
 from sitemon.backoff import Backoff
@@ -73,7 +73,7 @@ class AlertmanagerSender(Sender):
 
     def __init__(self, channel: Channel, send: Callable[[Request], Answer], file_of: Callable[[str], str]) -> None:
         super().__init__(channel, send, file_of)
-        self._failing = Failing[str](_IN_VAIN, "what lasts, again on {}".format)
+        self._failing = FailingParts[str](_IN_VAIN, "what lasts, again on {}".format)
         self._again_at_s = 0.0
         self._round = _Round()
         self._in_vain = 0

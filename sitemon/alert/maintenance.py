@@ -6,13 +6,14 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from sitemon import clock
-from sitemon.alert.failing import Failing, is_of_server, say_failed
+from sitemon.alert.failing import FailingParts, say_failed
 from sitemon.backoff import Backoff
 from sitemon.config.sites import SiteSet
 from sitemon.model.site import Site
 from sitemon.patterns.recurrence import windows
 from sitemon.store.connect import Connection
 from sitemon.store.errors import LockTimeoutError
+from sitemon.store.failing import is_of_server
 from sitemon.store.maintenance_plan import HORIZON, Gap, Stretch, Wanted, Written, gaps, look, write_down
 from sitemon.turns import in_turns
 
@@ -53,7 +54,7 @@ class Planner:
         self._differing: Sequence[str] = ()
         self._look_at_s = 0.0
         self._hold_at_s = 0.0
-        self._failing = Failing[str](_REST, str)
+        self._failing = FailingParts[str](_REST, str)
 
     @property
     def is_done(self) -> bool:

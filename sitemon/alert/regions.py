@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any, Final
 
 from sitemon import clock
-from sitemon.alert.failing import Failing
+from sitemon.alert.failing import FailingParts
 from sitemon.alert.links import linked
 from sitemon.alert.own_events import region_event
 from sitemon.alert.unnoted import Unnoted
@@ -61,8 +61,8 @@ class Regions:
         self._note_at_s = 0.0
         self._has_found = False
         self._unnoted = Unnoted()
-        self._failing = Failing[str](_REST, "what became of region {}".format)
-        self._failing_anew = Failing[str](_REST, "sites of region {}, by what became of it".format)
+        self._failing = FailingParts[str](_REST, "what became of region {}".format)
+        self._failing_anew = FailingParts[str](_REST, "sites of region {}, by what became of it".format)
 
     def look(self, deciding: Deciding, named: Collection[str], unnamed: Collection[str] = ()) -> bool:
         """Look at these regions, if it is time to; return whether something was found that `note` is to note.
@@ -92,7 +92,7 @@ class Regions:
         Until it is noted it is known to this alerter alone.
 
         Raises:
-            RetryableError: of which `sitemon.alert.failing.is_of_server` says so.
+            RetryableError: of which `sitemon.store.failing.is_of_server` says so.
 
         """
         self._failing.each(sorted(self._unnoted), partial(self._note, conn))

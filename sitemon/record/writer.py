@@ -10,16 +10,16 @@ from functools import partial
 from typing import Final, NamedTuple, Protocol
 
 from sitemon import clock
-from sitemon.backoff import Backoff
 from sitemon.model.errors import PoisonError, RefusedError, RetryableError, SitemonError, UnreachableError
 from sitemon.model.result import Result
 from sitemon.model.topic_partition import TopicPartition
 from sitemon.outage import Outage
 from sitemon.record.batch import Entry, Rejected, split_by_range, with_beside
 from sitemon.store.errors import BadRowError, CanceledError, MissingPartitionError, NotProvisionedError
-from sitemon.store.maintain import STEP_S, TURN_S
+from sitemon.store.maintain import PAUSE_S
 from sitemon.store.partitions import Retention
 from sitemon.store.positions import GapError, Read
+from sitemon.store.steps import STEP_S
 from sitemon.store.write import Written
 
 log = logging.getLogger(__name__)
@@ -32,9 +32,6 @@ A step of maintenance is canceled before, also one that waited for a lock: else 
 
 _MAINTAIN_EVERY_S: Final = 60.0
 _SAY_AHEAD_EVERY_S: Final = 600.0
-_MAINTAIN_AGAIN: Final = Backoff(first_s=240.0, longest_s=3_600.0)
-"""After it was given up: nobody records while hours are rolled up."""
-
 
 _Part = Sequence[Entry]
 
@@ -76,9 +73,7 @@ class Writer:
     def __init__(self, store: Store, stop: threading.Event, chance: random.Random | None = None) -> None:
         self.attempt_began_s: float | None = None
         self._store = store
-        self._chance = chance or random.Random()
-        self._outage = Outage(stop, self._chance)
-        self._given_up = 0
+        self._outage = Outage(stop, chance)
         self._readers_stay = ""
         self._say_ahead_at_s = 0.0
 
@@ -124,7 +119,7 @@ class Writer:
     def maintain(self) -> float:
         """End old readers, make partitions and roll up; what cannot be done now is left for the next time.
 
-        Return in how many seconds that is: in ever more while it takes too long, soon where hours are left.
+        Return in how many seconds that is: soon where hours are left.
         """
         is_behind = False
         self._begin_attempt()
@@ -134,14 +129,9 @@ class Writer:
             is_behind = self._store.maintain(clock.utc_now(), self._begin_attempt)
         except SitemonError as exc:
             log.info("recorder.maintenance_put_off: %s", exc)
-            self._given_up += self._took_too_long(exc)
-        else:
-            self._given_up = 0
         finally:
             self.attempt_began_s = None
-        if self._given_up:
-            return _MAINTAIN_AGAIN.wait_s(self._given_up, self._chance)
-        return TURN_S if is_behind else _MAINTAIN_EVERY_S
+        return PAUSE_S if is_behind else _MAINTAIN_EVERY_S
 
     def compare_positions(self, ours: Mapping[TopicPartition, int]) -> Mapping[TopicPartition, int]:
         """Return of these partitions the next offset that is to be read; nothing when that cannot be known now."""

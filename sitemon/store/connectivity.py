@@ -7,11 +7,11 @@ from typing import Any, Final
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, in psycopg2's spelling
 
 from sitemon.incident.connectivity import NETWORK_REASONS, Outage, Reference, Seen
-from sitemon.store.maintain import make_recent_due
 from sitemon.store.queries import load_queries
+from sitemon.store.recent import make_recent_due
+from sitemon.store.watermarks import lock_alone
 
 _sql: Final = load_queries("connectivity.sql")
-_write_sql: Final = load_queries("write.sql")
 
 LOOKED_AT_WITHIN: Final = timedelta(minutes=2)
 """What a region has not looked at for longer than this, before its newest result, says nothing of its network."""
@@ -62,7 +62,7 @@ class Connectivity:
 
     def be_alone(self) -> None:
         """Let no batch be written until the transaction ends; this fails where a batch takes too long for that."""
-        self._cursor.execute(_write_sql["lock_alone"])
+        lock_alone(self._cursor)
 
     def begin(self, region: str, from_at: datetime) -> bool:
         """Note that a region is offline; return False where another alerter has noted it already.

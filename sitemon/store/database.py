@@ -1,5 +1,6 @@
 """The recorder's side of the database: one connection, opened when it is needed and again after it broke."""
 
+import logging
 import os
 import socket
 import threading
@@ -16,13 +17,15 @@ from sitemon.model.result import Result
 from sitemon.model.topic_partition import TopicPartition
 from sitemon.store.connect import Connection
 from sitemon.store.errors import MissingPartitionError, RolledBackError
-from sitemon.store.maintain import maintain_for_a_turn, not_ahead
+from sitemon.store.maintain import Maintenance, not_ahead
 from sitemon.store.migrate import require_schema
 from sitemon.store.names import Names
 from sitemon.store.partitions import Retention
 from sitemon.store.positions import GapError, Read, read_positions, set_positions
 from sitemon.store.readers import end_old_readers
 from sitemon.store.write import Written, prepare_session, write_batch
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -42,6 +45,7 @@ class Database:
         self._connect = connect
         self._lock = threading.Lock()
         self._conn: Connection | None = None
+        self._maintenance = Maintenance(retention, _say_put_off)
         self._recorder = uuid.uuid4().hex
         self.names = Names(self._recorder)
 
@@ -73,11 +77,11 @@ class Database:
         return self.do(lambda conn: write_batch(conn, self.names, results, read, on_encoded))
 
     def maintain(self, now: datetime, on_step: Callable[[], None]) -> bool:
-        """Do what `sitemon.store.maintain.maintain_for_a_turn` does, also if our clock is ahead.
+        """Do what `sitemon.store.maintain.Maintenance.turn` does, also if our clock is ahead.
 
         Return whether more is left: it is to be called again when batches have been written.
         """
-        return self.do(lambda conn: maintain_for_a_turn(conn, self.retention, not_ahead(conn, now), on_step).is_behind)
+        return self.do(lambda conn: self._maintenance.turn(conn, not_ahead(conn, now), on_step).is_behind)
 
     def end_old_readers(self) -> int:
         """End readers whose transactions are old, as `sitemon.store.readers.end_old_readers` does; return how many.
@@ -130,3 +134,9 @@ class Database:
             if self._conn is not None:
                 self._conn.close()
             self._conn = None
+
+
+def _say_put_off(step: str, exc: Exception) -> None:
+    is_known = isinstance(exc, SitemonError)
+    words = exc if is_known else repr(exc)
+    log.warning("recorder.maintenance_put_off: %s: %s", step, words, exc_info=None if is_known else exc)

@@ -16,10 +16,10 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, in psy
 from sitemon.model.maintenance import Recurring
 from sitemon.store.connect import Connection
 from sitemon.store.errors import translated
-from sitemon.store.maintain import alone, watermarks
 from sitemon.store.maintenance_windows import SiteWindow, add_windows, follow, next_numbers, window_columns
 from sitemon.store.names import Names
 from sitemon.store.queries import load_queries
+from sitemon.store.watermarks import alone, watermarks
 
 _sql: Final = load_queries("maintenance_plan.sql")
 

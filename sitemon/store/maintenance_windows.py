@@ -20,10 +20,11 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, in psy
 from sitemon.model.errors import FatalError, RetryableError
 from sitemon.store.connect import Connection
 from sitemon.store.errors import translated
-from sitemon.store.maintain import Watermarks, alone, make_recent_due, watermarks
 from sitemon.store.notify import notify
 from sitemon.store.queries import load_queries
+from sitemon.store.recent import make_recent_due
 from sitemon.store.rows import rows_of
+from sitemon.store.watermarks import Watermarks, alone, watermarks
 
 _sql: Final = load_queries("maintenance_windows.sql")
 
@@ -208,8 +209,8 @@ def _count_anew(cursor: Cursor, marks: Watermarks, changed: Sequence[SiteWindow]
     values: dict[str, Any] = _columns(("site_ids", "region_ids", "hours_at"), hours)
     for name in ("forget_hours", "count_hours", "forget_latency_hours", "count_latency_hours"):
         cursor.execute(_sql[name], {**values, "hours_until_at": marks.hours_until_at})
-    days = {(site_id, region_id, hour.date()) for site_id, region_id, hour in hours if hour.date() < marks.days_until}
-    values = _columns(("site_ids", "region_ids", "days"), sorted(days))
+    days = {(hour.date(), site_id, region_id) for site_id, region_id, hour in hours}
+    values = _columns(("days", "site_ids", "region_ids"), sorted(day for day in days if marks.is_summed(*day)))
     for name in ("forget_days", "sum_days", "forget_latency_days", "sum_latency_days"):
         cursor.execute(_sql[name], values)
     make_recent_due(cursor)

@@ -1,7 +1,6 @@
 """Partitions: one a day of results, one a month of hourly rollups. Old ones are dropped, not deleted from."""
 
-import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from typing import Final, NamedTuple
 
@@ -9,10 +8,8 @@ from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, in psycopg2's spelling
 
 from sitemon.config.settings import Settings
-from sitemon.store.connect import Connection
-from sitemon.store.errors import translated
 from sitemon.store.queries import load_queries
-from sitemon.store.rows import delete_in_pieces, rows_of
+from sitemon.store.steps import Steps
 
 _sql: Final = load_queries("partitions.sql")
 
@@ -91,10 +88,10 @@ def wanted(now: datetime, retention: Retention) -> Iterable[Partition]:
         month = following
 
 
-def make_partitions(conn: Connection, now: datetime, retention: Retention) -> int:
+def make_partitions(steps: Steps, now: datetime, retention: Retention) -> int:
     """Make the partitions that are missing and return how many; safe to run at once in several processes."""
     made = 0
-    with translated(), conn, conn.cursor() as cursor:
+    with steps.transaction() as cursor:
         cursor.execute(_sql["change_partitions_alone"])
         there = set(_existing(cursor))
         for partition in wanted(now, retention):
@@ -105,30 +102,24 @@ def make_partitions(conn: Connection, now: datetime, retention: Retention) -> in
     return made
 
 
-def drop_partitions(
-    conn: Connection,
-    now: datetime,
-    retention: Retention,
-    on_step: Callable[[], None] = lambda: None,
-    until_s: float = math.inf,
-) -> int:
+def drop_partitions(steps: Steps, now: datetime, retention: Retention) -> int:
     """Drop partitions past their retention whose rows are rolled up, and return how many.
 
     Each is dropped in its own transaction, since that needs the whole table for a moment; where somebody reads it for
-    longer, it stays until the next time. Daily rollups are deleted, some at a time, as `delete_in_pieces` does;
-    `on_step` is called before each.
+    longer, it stays until the next time. Daily rollups are deleted, some at a time, as `Steps.delete` does.
     """
-    names = [name for (name,) in rows_of(conn, _sql["old_partitions"], **_horizons(now, retention))]
+    with steps.transaction() as cursor:
+        cursor.execute(_sql["old_partitions"], _horizons(now, retention))
+        names = [name for (name,) in cursor.fetchall()]
     for name in names:
-        on_step()
-        with translated(), conn, conn.cursor() as cursor:
+        with steps.transaction() as cursor:
             cursor.execute(_sql["change_partitions_alone"])
             cursor.execute(_sql["wait_briefly"])
             cursor.execute(sql.SQL("DROP TABLE IF EXISTS sitemon.{}").format(sql.Identifier(name)))
     if retention.daily_days is not None:
         first_day = min(retention.first_month(now), _utc_day(now) - retention.daily_days * _DAY)
         for query in ("delete_days", "delete_latency_days"):
-            delete_in_pieces(conn, _sql[query], {"first_day": first_day, "most": _ROWS_AT_ONCE}, on_step, until_s)
+            steps.delete(_sql[query], {"first_day": first_day, "most": _ROWS_AT_ONCE})
     return len(names)
 
 

@@ -11,10 +11,12 @@ from sitemon.model.errors import FatalError
 from sitemon.model.result import Result
 from sitemon.store.connect import Connection
 from sitemon.store.errors import translated
-from sitemon.store.maintain import alone, make_recent_due, sum_days
 from sitemon.store.maintenance_windows import Declaration, declare
 from sitemon.store.names import Names
 from sitemon.store.queries import load_queries
+from sitemon.store.recent import make_recent_due
+from sitemon.store.roll_up import sum_days
+from sitemon.store.watermarks import alone
 from sitemon.store.write import write_batch
 
 _sql: Final = load_queries("past.sql")

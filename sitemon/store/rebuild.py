@@ -15,10 +15,12 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, in psy
 from sitemon.model.errors import FatalError
 from sitemon.store.connect import Connection
 from sitemon.store.errors import CanceledError, translated
-from sitemon.store.maintain import Watermarks, alone, count_hours, make_recent_due, sum_days, watermarks
 from sitemon.store.queries import load_queries
+from sitemon.store.recent import make_recent_due
+from sitemon.store.roll_up import count_hours, sum_days
 from sitemon.store.rows import rows_of
 from sitemon.store.slots_ahead import note_next
+from sitemon.store.watermarks import Watermarks, alone, watermarks
 from sitemon.store.write import AwayHours, Unsettled, begin_batch, count_away, lock_states, make_states, settle_states
 
 _sql: Final = load_queries("rebuild.sql")

@@ -1,15 +1,11 @@
 """What was over before a moment is dropped, and what waits for alerters does not grow without end."""
 
-import math
-from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
 from sitemon.store.chains import forget_old_chains
-from sitemon.store.connect import Connection
-from sitemon.store.errors import translated
 from sitemon.store.queries import load_queries
-from sitemon.store.rows import delete_in_pieces
+from sitemon.store.steps import Steps
 
 _sql: Final = load_queries("tidy.sql")
 
@@ -22,30 +18,16 @@ _ALERTS_AT_ONCE: Final = 5_000
 """So many of sites that have very many."""
 
 
-def tidy(
-    conn: Connection,
-    before: datetime,
-    most_marks: int = 100_000,
-    on_step: Callable[[], None] = lambda: None,
-    until_s: float = math.inf,
-) -> None:
+def tidy(steps: Steps, before: datetime, most_marks: int = 100_000) -> None:
     """Drop what was over before a moment: alerts that were dealt with, windows of the configuration, outages, silences.
 
     And chains of certificates. Gather what is to decide, where there is much of it; hold nothing for long of sites that
-    are watched no more. Of what there may be very much some is dropped at a time, at least once, and no more after
-    `until_s`, by the monotonic clock; `on_step` is called before each.
-
-    Raises:
-        RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
-
+    are watched no more. Of what there may be very much some is dropped at a time, as `Steps.delete` does.
     """
-    delete_in_pieces(conn, _sql["forget_alerts"], {"before": before, "most": _OLD_AT_ONCE}, on_step, until_s)
+    steps.delete(_sql["forget_alerts"], {"before": before, "most": _OLD_AT_ONCE})
     for name in ("forget_windows", "forget_outages", "forget_silences", "gather_marks", "forget_untold", "forget_held"):
-        on_step()
-        with translated(), conn, conn.cursor() as cursor:
+        with steps.transaction() as cursor:
             cursor.execute(_sql[name], {"before": before, "most": most_marks})
-    on_step()
-    with translated(), conn, conn.cursor() as cursor:
+    with steps.transaction() as cursor:
         forget_old_chains(cursor, before)
-    crowded = {"of_a_site": _OF_A_SITE, "most": _ALERTS_AT_ONCE}
-    delete_in_pieces(conn, _sql["forget_crowded"], crowded, on_step, until_s)
+    steps.delete(_sql["forget_crowded"], {"of_a_site": _OF_A_SITE, "most": _ALERTS_AT_ONCE})

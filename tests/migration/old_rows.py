@@ -11,6 +11,7 @@ from sitemon.store import migrate as module
 from sitemon.store.connect import Connection
 from sitemon.store.migrate import migrate, migrations
 from sitemon.store.partitions import DEFAULT_RETENTION, make_partitions
+from sitemon.store.steps import Steps
 from tests.databases import execute
 from tests.results import MINUTE
 
@@ -108,7 +109,7 @@ def last_minute() -> datetime:
 
 def fill_0004(conn: Connection) -> datetime:
     """Put rows into a database of migration 0004, and return the first slot of all sites."""
-    make_partitions(conn, clock.utc_now(), DEFAULT_RETENTION)
+    make_partitions(Steps(conn), clock.utc_now(), DEFAULT_RETENTION)
     start = last_minute() - SINCE_MIN * MINUTE
     values = {"sites": SITES, "start": to_ms(start), "now": to_ms(last_minute())}
     for statements in (NAMES, SCHEDULE, RESULTS, STATES):

@@ -3,9 +3,9 @@
 from datetime import timedelta
 
 import pytest
+from psycopg2 import DataError
 
 from sitemon import clock
-from sitemon.model.errors import PoisonError
 from sitemon.store.connect import Connection
 from sitemon.store.maintenance_windows import Declaration, Declared, declare, read_windows
 from sitemon.store.migrate import migrate
@@ -21,15 +21,21 @@ def declare_hour(conn: Connection) -> Declared:
     return declare(conn, Declaration(now, now + timedelta(hours=1), ["shop"]))
 
 
+OLD_WINDOW = """
+INSERT INTO sitemon.maintenance_window (maintenance_id, site_id, from_at, until_at)
+SELECT nextval('sitemon.maintenance_number'), site_id, now(), now() + '1 hour'::interval FROM sitemon.site
+"""
+
+
 def test_numbers_of_windows_go_on_where_those_of_32_bits_ended(
     bare: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     migrate_to(bare, 31, monkeypatch)
     execute(bare, "INSERT INTO sitemon.site (name) VALUES ('shop')")
     execute(bare, f"SELECT setval('sitemon.maintenance_number', {LAST - 1})")
-    assert declare_hour(bare) == (LAST, ["shop"])
-    with pytest.raises(PoisonError, match="reached maximum value of sequence"):
-        declare_hour(bare)
+    execute(bare, OLD_WINDOW)
+    with pytest.raises(DataError, match="reached maximum value of sequence"):
+        execute(bare, OLD_WINDOW)
     migrate(bare)
     assert declare_hour(bare) == (LAST + 1, ["shop"])
     found = read_windows(bare, clock.utc_now())

@@ -5,6 +5,7 @@ from sitemon.store.connect import Connection
 from sitemon.store.migrate import migrate
 from sitemon.store.names import Names
 from sitemon.store.partitions import DEFAULT_RETENTION, make_partitions
+from sitemon.store.steps import Steps
 from sitemon.store.write import prepare_session, write_batch
 from tests.databases import execute, rows
 from tests.results import MINUTE, a_down, a_result, this_hour
@@ -22,7 +23,7 @@ WAITING = "SELECT name, slot_at FROM sitemon.slot_ahead JOIN sitemon.site USING 
 
 def test_states_of_slots_that_lie_ahead_give_way(bare: Connection) -> None:
     migrate(bare)
-    make_partitions(bare, clock.utc_now(), DEFAULT_RETENTION)
+    make_partitions(Steps(bare), clock.utc_now(), DEFAULT_RETENTION)
     names, soon = Names(), this_hour() + DAY_AHEAD
     prepare_session(bare)
     write_batch(bare, names, [a_result(site) for site in ("plain", "passed", "over")])

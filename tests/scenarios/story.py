@@ -24,6 +24,7 @@ from sitemon.store.names import Names
 from sitemon.store.outbox import add_channels
 from sitemon.store.page_incidents import acknowledge, read_incidents
 from sitemon.store.partitions import DEFAULT_RETENTION, make_partitions
+from sitemon.store.steps import Steps
 from sitemon.store.write import write_batch
 from tests.databases import rows
 from tests.integration.alert.receiver import Receiver, write_alerts
@@ -57,7 +58,7 @@ class Story:
     def begins(self, moment: datetime) -> None:
         """Let the story begin at another moment than two days ago, and end before now: what lies ahead waits."""
         self.begins_at = moment
-        make_partitions(self.conn, moment, DEFAULT_RETENTION)
+        make_partitions(Steps(self.conn), moment, DEFAULT_RETENTION)
 
     def sites(self, **sites: Fields) -> None:
         """Let these sites be configured from now on, each with some fields of its own."""

@@ -304,7 +304,6 @@ WITH gone AS (
             sum(missed)::integer AS missed,
             sum(maintenance)::integer AS maintenance
         FROM late
-        WHERE sitemon.day_of(hour_at) < (SELECT days_until FROM sitemon.watermark)
         GROUP BY 1, 2, 3
     ) AS late
     WHERE (daily.site_id, daily.region_id, daily.day) = (late.site_id, late.region_id, late.day)

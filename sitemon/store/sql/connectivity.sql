@@ -152,7 +152,9 @@ WITH unreached AS (
     INSERT INTO sitemon.latency_day AS daily (site_id, region_id, day, bucket, checks)
     SELECT site_id, region_id, sitemon.day_of(hour_at), bucket, -sum(checks)
     FROM unreached
-    WHERE bucket IS NOT NULL AND sitemon.day_of(hour_at) < (SELECT days_until FROM sitemon.watermark)
+    WHERE bucket IS NOT NULL
+        AND (sitemon.day_of(hour_at), site_id, region_id)
+        <= (SELECT days_until, day_site_id, day_region_id FROM sitemon.watermark)
     GROUP BY 1, 2, 3, 4
     ON CONFLICT (site_id, region_id, day, bucket) DO UPDATE SET checks = daily.checks + excluded.checks
 )

@@ -9,6 +9,8 @@ DELETE FROM sitemon.latency_hour WHERE hour_at >= %(from_at)s AND hour_at < %(un
 -- name: forget_days
 DELETE FROM sitemon.count_day WHERE day >= %(from_day)s AND day < %(until_day)s;
 DELETE FROM sitemon.latency_day WHERE day >= %(from_day)s AND day < %(until_day)s;
+UPDATE sitemon.watermark SET day_site_id = 0, day_region_id = 0
+WHERE days_until >= %(from_day)s AND days_until < %(until_day)s;
 
 -- name: next_places
 -- Sites in regions of which there is anything, the next ones after one: of each table the first that follows is looked up.

@@ -38,13 +38,6 @@ COPY pg_temp.incoming (
 -- Taken by each batch of results: until it commits, nobody moves the watermarks.
 SELECT pg_advisory_xact_lock_shared(hashtextextended('sitemon.watermark', 0));
 
--- name: lock_alone
--- Taken by what moves the watermarks: no batch is in flight then. Behind who waits for it everybody waits who records, so
--- where a transaction holds it up for longer it is given up, until the next time.
-SELECT
-    set_config('lock_timeout', '4s', true),
-    pg_advisory_xact_lock(hashtextextended('sitemon.watermark', 0));
-
 -- name: lock_away
 -- Of two that count at once, one would not see the other's result.
 SELECT pg_advisory_xact_lock(hashtextextended('sitemon.away', 0));
@@ -276,7 +269,8 @@ WITH changed AS (
     SELECT
         site_id, region_id, sitemon.day_of(hour_at), sum(up), sum(degraded), sum(down), sum(missed), sum(maintenance)
     FROM late_counts
-    WHERE sitemon.day_of(hour_at) < (SELECT days_until FROM sitemon.watermark)
+    WHERE (sitemon.day_of(hour_at), site_id, region_id)
+        <= (SELECT days_until, day_site_id, day_region_id FROM sitemon.watermark)
     GROUP BY 1, 2, 3
     ORDER BY 1, 2, 3
     ON CONFLICT (site_id, region_id, day) DO UPDATE SET
@@ -289,7 +283,8 @@ WITH changed AS (
     INSERT INTO sitemon.latency_day AS daily (site_id, region_id, day, bucket, checks)
     SELECT site_id, region_id, sitemon.day_of(hour_at), bucket, sum(checks)
     FROM late_latencies
-    WHERE sitemon.day_of(hour_at) < (SELECT days_until FROM sitemon.watermark)
+    WHERE (sitemon.day_of(hour_at), site_id, region_id)
+        <= (SELECT days_until, day_site_id, day_region_id FROM sitemon.watermark)
     GROUP BY 1, 2, 3, 4
     ORDER BY 1, 2, 3, 4
     ON CONFLICT (site_id, region_id, day, bucket) DO UPDATE SET checks = daily.checks + excluded.checks

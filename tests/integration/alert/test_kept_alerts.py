@@ -6,6 +6,7 @@ import pytest
 
 from sitemon.incident.policy import Policy
 from sitemon.store import tidy as module
+from sitemon.store.steps import Steps
 from sitemon.store.tidy import tidy
 from tests.databases import execute, rows
 from tests.integration.alert.leaving import Story
@@ -38,7 +39,7 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_of_a_site_the_newest_are_kept(flapping: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_OF_A_SITE", 3)
     flapping.arrive(*flapping.results("ud", site="wiki"))
-    tidy(flapping.conn, LONG_AGO)
+    tidy(Steps(flapping.conn), LONG_AGO)
     kept = "SELECT site, type FROM sitemon.alerts ORDER BY alert_id"
     assert rows(flapping.conn, kept) == [
         ("shop", "site.down"),
@@ -51,16 +52,16 @@ def test_of_a_site_the_newest_are_kept(flapping: Scene, monkeypatch: pytest.Monk
 def test_what_waits_is_kept(scene: Scene, few: None) -> None:
     say(scene.conn, ["shop", "shop"])
     execute(scene.conn, "UPDATE sitemon.outbox SET given_up_at = now() WHERE turn = 1")
-    tidy(scene.conn, LONG_AGO)
+    tidy(Steps(scene.conn), LONG_AGO)
     assert [state for _, state in rows(scene.conn, KEPT)] == ["waiting"]
 
 
 def test_of_what_lasts_it_is_kept_who_was_told(flapping: Scene, few: None) -> None:
-    tidy(flapping.conn, LONG_AGO)
+    tidy(Steps(flapping.conn), LONG_AGO)
     assert rows(flapping.conn, KEPT) == [DOWN]
     flapping.arrive(*flapping.results("u", start=12))
     assert rows(flapping.conn, KEPT) == [DOWN, RESOLVED]
-    tidy(flapping.conn, LONG_AGO)
+    tidy(Steps(flapping.conn), LONG_AGO)
     assert rows(flapping.conn, KEPT) == []
 
 
@@ -68,17 +69,17 @@ def test_but_for_reminders(flapping: Scene, few: None) -> None:
     flapping.pass_time(hours=2)
     flapping.remind()
     assert rows(flapping.conn, KEPT)[-2:] == [DOWN, ("site.reminder", "delivered")]
-    tidy(flapping.conn, LONG_AGO)
+    tidy(Steps(flapping.conn), LONG_AGO)
     assert rows(flapping.conn, KEPT) == [DOWN]
 
 
 def test_so_it_is_of_a_degraded_site(scene: Scene, receiver: Receiver, few: None) -> None:
     story = Story(scene, receiver)
     story.arrive("uggg")
-    tidy(scene.conn, LONG_AGO)
+    tidy(Steps(scene.conn), LONG_AGO)
     assert rows(scene.conn, KEPT) == [DEGRADED]
     execute(scene.conn, "UPDATE sitemon.degradation SET since_at = now() + '2 hours'::interval")
-    tidy(scene.conn, LONG_AGO)
+    tidy(Steps(scene.conn), LONG_AGO)
     assert rows(scene.conn, KEPT) == []
 
 
@@ -87,7 +88,7 @@ def test_until_it_is_no_more(scene: Scene, receiver: Receiver, few: None) -> Non
     story.arrive("uggg")
     story.arrive("u", start=4)
     assert rows(scene.conn, KEPT) == [DEGRADED, ("site.recovered", "delivered")]
-    tidy(scene.conn, LONG_AGO)
+    tidy(Steps(scene.conn), LONG_AGO)
     assert rows(scene.conn, KEPT) == []
 
 
@@ -96,13 +97,15 @@ def test_some_are_dropped_at_a_time(flapping: Scene, few: None, monkeypatch: pyt
     left: list[int] = []
 
     def count() -> None:
-        left.append(len(rows(flapping.conn, KEPT)))
+        with flapping.conn.cursor() as cursor:  # in the transaction that is about to go on
+            cursor.execute(KEPT)
+            left.append(cursor.rowcount)
 
-    tidy(flapping.conn, LONG_AGO, on_step=count)
+    tidy(Steps(flapping.conn, count), LONG_AGO)
     assert list(dict.fromkeys(left)) == [11, 9, 7, 5, 3, 1]
 
 
 def test_an_alerter_of_before_says_not_of_which_site_they_are_which_are_kept(flapping: Scene, few: None) -> None:
     execute(flapping.conn, "UPDATE sitemon.outbox SET site_name = NULL")
-    tidy(flapping.conn, LONG_AGO)
+    tidy(Steps(flapping.conn), LONG_AGO)
     assert len(rows(flapping.conn, KEPT)) == 11

@@ -11,14 +11,15 @@ from sitemon.model.outcome import Outcome, Reason
 from sitemon.model.result import Result
 from sitemon.store.connect import Connection
 from sitemon.store.connectivity import Connectivity
-from sitemon.store.maintain import roll_up
 from sitemon.store.maintenance_windows import Declaration, declare
 from sitemon.store.names import Names
 from sitemon.store.page import PresentReader
 from sitemon.store.page_site import Source, Stretch, read_parts
 from sitemon.store.rebuild import rebuild
+from sitemon.store.roll_up import roll_up
 from sitemon.store.schedule import write_notices
 from sitemon.store.silence import take_silences
+from sitemon.store.steps import Steps
 from sitemon.store.write import write_batch
 from sitemon.web.sites import state_of
 from tests.databases import checksums, close_account, open_account, rows
@@ -64,7 +65,7 @@ def online(conn: Connection, until_minute: float) -> None:
 
 def roll_up_all(conn: Connection) -> None:
     close_account(conn, this_hour())
-    roll_up(conn, this_hour())
+    roll_up(Steps(conn), this_hour())
 
 
 def hours(conn: Connection) -> list[tuple[Any, ...]]:

@@ -13,6 +13,7 @@ from sitemon.config.sites import SiteSet, load_sites
 from sitemon.model.maintenance import Recurring
 from sitemon.store.connect import Connection, connect
 from sitemon.store.partitions import DEFAULT_RETENTION, make_partitions
+from sitemon.store.steps import Steps
 from tests.databases import rows
 from tests.integration.alert.planning import plan
 
@@ -28,7 +29,7 @@ NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 @pytest.fixture(autouse=True)
 def kept(conn: Connection) -> None:
     """Results around that day can be recorded."""
-    make_partitions(conn, NOW, DEFAULT_RETENTION)
+    make_partitions(Steps(conn), NOW, DEFAULT_RETENTION)
 
 
 def planned(conn: Connection) -> list[tuple[str, str]]:
@@ -51,7 +52,7 @@ def test_windows_are_written_down_fifteen_days_ahead_and_once(conn: Connection) 
 
 
 def test_an_alerter_that_was_away_for_long_writes_down_what_was_meanwhile(conn: Connection) -> None:
-    make_partitions(conn, NOW + 20 * DAY, DEFAULT_RETENTION)
+    make_partitions(Steps(conn), NOW + 20 * DAY, DEFAULT_RETENTION)
     plan_at(conn, NOW, SUNDAYS)
     plan_at(conn, NOW + 22 * DAY, SUNDAYS)
     assert [start for start, _ in planned(conn)] == [

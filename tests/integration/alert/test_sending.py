@@ -11,6 +11,7 @@ from sitemon.store.connect import connect
 from sitemon.store.incident import take_sites
 from sitemon.store.names import Names
 from sitemon.store.outbox import give_up_unknown, retry_alerts
+from sitemon.store.steps import Steps
 from sitemon.store.tidy import tidy
 from sitemon.store.write import prepare_session, write_batch
 from tests.databases import rows
@@ -156,7 +157,7 @@ def test_alertmanager_gets_alerts_as_its_api_takes_them(scene: Scene) -> None:
 def test_what_is_to_decide_does_not_grow_without_end_while_no_alerter_runs(scene: Scene) -> None:
     for result in [*scene.results("ddddd"), *scene.results("dddd", site="wiki")]:
         scene.write([result])
-    tidy(scene.conn, this_hour(), most_marks=3)
+    tidy(Steps(scene.conn), this_hour(), most_marks=3)
     assert rows(scene.conn, "SELECT count(*) FROM sitemon.undecided") == [(5,)]
     scene.arrive()
     assert sorted(scene.incidents) == [(0, None), (0, None)]
@@ -165,5 +166,5 @@ def test_what_is_to_decide_does_not_grow_without_end_while_no_alerter_runs(scene
 def test_alerts_that_were_dealt_with_are_dropped_in_time(scene: Scene) -> None:
     scene.receiver.answers = [(204, {}), (500, {})]
     scene.arrive(*scene.results("udddu"))
-    tidy(scene.conn, clock.utc_now() + MINUTE)
+    tidy(Steps(scene.conn), clock.utc_now() + MINUTE)
     assert states(scene) == [("site.resolved", "waiting")]

@@ -10,6 +10,7 @@ from sitemon.model.alerts import Alerts, Route
 from sitemon.model.outcome import Outcome
 from sitemon.model.site import Site
 from sitemon.store.schedule import write_notices
+from sitemon.store.steps import Steps
 from sitemon.store.tidy import tidy
 from tests.databases import execute, rows
 from tests.integration.alert.receiver import Receiver
@@ -116,7 +117,7 @@ def test_of_what_was_over_for_a_day_nobody_is_told_once_the_site_is_there_again(
     write_notices(story.scene.conn, story.scene.names, [ended(240)])
     for hours, held in ((1, [1]), (24, [])):
         execute(story.scene.conn, EARLIER, (timedelta(hours=hours),))
-        tidy(story.scene.conn, NOON - DAY)
+        tidy(Steps(story.scene.conn), NOON - DAY)
         assert [number for (number,) in rows(story.scene.conn, HELD)] == held
 
 

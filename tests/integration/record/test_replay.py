@@ -20,10 +20,11 @@ from sitemon.model.schedule import Away, Ended, ScheduleEvent, Started
 from sitemon.store.account import read_account
 from sitemon.store.connect import Connection, connect
 from sitemon.store.database import Database
-from sitemon.store.maintain import roll_up
 from sitemon.store.partitions import DEFAULT_RETENTION
 from sitemon.store.positions import read_positions
 from sitemon.store.rebuild import rebuild
+from sitemon.store.roll_up import roll_up
+from sitemon.store.steps import Steps
 from sitemon.stream.consumer import KafkaConsumer
 from sitemon.stream.follower import Follower
 from sitemon.stream.messenger import event_record, mark_record, result_record
@@ -168,7 +169,7 @@ def test_a_database_that_is_made_anew_gets_all_of_it_from_kafka(
     with empty(postgres_server, owner) as one:
         record_all(kafka_server, one.store, topics, len(history))
         reconcile_all(kafka_server, topics, one.account, one.conn)
-        roll_up(one.conn, clock.utc_now())
+        roll_up(Steps(one.conn), clock.utc_now())
         before = content(one.conn)
     assert all(before)
     reset_group(kafka_server, topics)
@@ -190,7 +191,7 @@ def test_a_replay_leaves_every_table_as_it_was(
         assert send_all(producer, [*first, *a_schedule(topics)], 10.0)
         assert record_all(kafka_server, one.store, topics, len(first)) > 0
         reconcile_all(kafka_server, topics, one.account, one.conn)
-        roll_up(one.conn, clock.utc_now() - timedelta(hours=2))
+        roll_up(Steps(one.conn), clock.utc_now() - timedelta(hours=2))
         assert send_all(producer, second, 10.0)
         record_all(kafka_server, one.store, topics, len(second))
         before = checksums(one.conn)

@@ -21,9 +21,10 @@ from sitemon.schedule.slots import next_slot_ms
 from sitemon.store import fold
 from sitemon.store.account import close, count_away_hours, light
 from sitemon.store.connect import Connection, connect
-from sitemon.store.maintain import roll_up
 from sitemon.store.names import Names
+from sitemon.store.roll_up import roll_up
 from sitemon.store.schedule import Notice, write_notices
+from sitemon.store.steps import Steps
 from sitemon.store.write import prepare_session, write_batch
 from tests.databases import dicts, execute, fresh_database
 from tests.results import a_result, this_hour
@@ -235,7 +236,7 @@ def close_up_to(conn: Connection, at_ms: int) -> None:
         pass
     while count_away_hours(conn):
         pass
-    roll_up(conn, from_ms(at_ms))
+    roll_up(Steps(conn), from_ms(at_ms))
 
 
 @pytest.mark.timeout(600)

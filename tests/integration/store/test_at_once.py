@@ -14,10 +14,11 @@ from sitemon.model.schedule import Ended, Started
 from sitemon.store.connect import Connection, connect
 from sitemon.store.database import Database
 from sitemon.store.errors import LockTimeoutError
-from sitemon.store.maintain import roll_up
 from sitemon.store.partitions import DEFAULT_RETENTION
 from sitemon.store.rebuild import rebuild
+from sitemon.store.roll_up import roll_up
 from sitemon.store.schedule import Notice, write_notices
+from sitemon.store.steps import Steps
 from tests.databases import checksums, close_account, execute, open_account, rows
 from tests.integration.store.events import at, at_ms, reign, started
 from tests.integration.store.test_random_histories import batch_of
@@ -96,7 +97,7 @@ def test_all_that_follows_is_what_a_rebuild_finds(conn: Connection, opened: Call
 
     def roll_up_some() -> None:
         with suppress(LockTimeoutError):  # the next time, where others take long
-            keeper.do(lambda session: roll_up(session, at(random.randrange(MINUTES))))
+            keeper.do(lambda session: roll_up(Steps(session), at(random.randrange(MINUTES))))
 
     say(reign(-60, 30), *(started(0, site=site) for site in SITES))
     with at_work(

@@ -8,6 +8,7 @@ from sitemon.store.chains import MOST_KEPT
 from sitemon.store.connect import Connection
 from sitemon.store.names import Names
 from sitemon.store.page_site import read_chains
+from sitemon.store.steps import Steps
 from sitemon.store.tidy import tidy
 from sitemon.store.write import write_batch
 from tests.databases import execute, looks_at, rows
@@ -50,7 +51,7 @@ def test_several_of_one_batch_are_kept_too(conn: Connection, names: Names) -> No
 
 def test_one_that_nobody_told_of_for_long_is_forgotten(conn: Connection, names: Names) -> None:
     write_batch(conn, names, [a_result("shop", minute=minute, certificates=chain) for minute, chain in TOLD])
-    tidy(conn, at(6))
+    tidy(Steps(conn), at(6))
     assert rows(conn, "SELECT DISTINCT last_at FROM sitemon.certificates") == [(at(20),)]
 
 
@@ -81,7 +82,7 @@ def test_where_one_is_new_those_of_its_site_are_looked_at(conn: Connection, name
 def test_of_very_many_some_are_looked_at_with_each_maintenance(conn: Connection, names: Names) -> None:
     make_many(conn, names)
     before = looks_at(conn, "certificate_chain")
-    tidy(conn, at(-1))
+    tidy(Steps(conn), at(-1))
     looked_at = looks_at(conn, "certificate_chain") - before
     assert 0 < looked_at < MANY / 2
 

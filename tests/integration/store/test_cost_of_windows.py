@@ -14,6 +14,7 @@ from sitemon.store.maintain import maintain
 from sitemon.store.maintenance_windows import Declaration, declare, stop
 from sitemon.store.names import Names
 from sitemon.store.partitions import DEFAULT_RETENTION
+from sitemon.store.steps import Steps
 from sitemon.store.tidy import tidy
 from sitemon.store.write import write_batch
 from tests.databases import close_account, execute, have_counted, open_account, rows
@@ -89,7 +90,7 @@ def test_an_edit_reads_none_of_those_that_edits_before_have_cut(edited: Connecti
 
 def test_nor_does_who_looks_for_what_was_over_long_ago(edited: Connection) -> None:
     read = read_so_far(edited, BLOCKS)
-    tidy(edited, NOW - timedelta(days=1))
+    tidy(Steps(edited), NOW - timedelta(days=1))
     assert read_so_far(edited, BLOCKS) - read < 20
 
 

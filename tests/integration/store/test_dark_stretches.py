@@ -10,9 +10,10 @@ from sitemon.model.moment import to_ms
 from sitemon.store import dark_stretches
 from sitemon.store.account import close, count_away_hours, light
 from sitemon.store.connect import Connection
-from sitemon.store.maintain import roll_up
 from sitemon.store.names import Names
+from sitemon.store.roll_up import roll_up
 from sitemon.store.schedule import write_notices
+from sitemon.store.steps import Steps
 from sitemon.store.write import write_batch
 from tests.databases import close_account, execute, open_account, rows
 from tests.integration.store.conftest import WriteNotices
@@ -82,7 +83,7 @@ def test_a_late_reign_makes_rows_of_what_was_counted_and_gives_the_right_reasons
     write_batch(conn, names, [a_down(slot_at=at(minute)) for minute in (0, 50)])
     close_account(conn, clock.utc_now())
     if is_rolled_up:
-        roll_up(conn, clock.utc_now())
+        roll_up(Steps(conn), clock.utc_now())
     before = counts(conn)
     assert derived(conn) == list(range(1, 9))
     write(reign(-60, 120))

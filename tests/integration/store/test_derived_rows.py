@@ -12,9 +12,10 @@ from sitemon.model.moment import to_ms
 from sitemon.model.outcome import Reason
 from sitemon.store.account import close
 from sitemon.store.connect import Connection
-from sitemon.store.maintain import roll_up
 from sitemon.store.names import Names
+from sitemon.store.roll_up import roll_up
 from sitemon.store.schedule import Notice
+from sitemon.store.steps import Steps
 from sitemon.store.write import Written, write_batch
 from tests.databases import close_account, execute, open_account, rows
 from tests.integration.store.conftest import WriteNotices
@@ -40,7 +41,7 @@ def test_a_real_result_outranks_a_told_one_and_that_one_a_derived_one_in_whateve
 ) -> None:
     close_account(conn, clock.utc_now())
     if is_rolled_up:
-        roll_up(conn, clock.utc_now())
+        roll_up(Steps(conn), clock.utc_now())
     steps: dict[str, Step] = {
         "real": lambda: write_batch(conn, names, [a_down(slot_at=at(3))]),
         "told": lambda: write_batch(conn, names, [a_missed(slot_at=at(3), reason=Reason.LATE)]),
@@ -79,7 +80,7 @@ def test_derived_rows_go_when_an_event_shows_that_they_were_never_expected(
     close_account(conn, at(120))
     if is_rolled_up:
         execute(conn, "UPDATE sitemon.watermark SET days_until = days_until - 1")
-        roll_up(conn, clock.utc_now() + timedelta(days=1))
+        roll_up(Steps(conn), clock.utc_now() + timedelta(days=1))
     assert counts(conn) == [(20, 100), (20, 100), (120, 100, 0, 0)]
     write(ended(45))
     assert derived(conn) == list(range(20, 45))
@@ -112,7 +113,7 @@ def test_of_a_site_that_was_never_there_no_state_stays(conn: Connection, write: 
 def test_of_a_day_without_rows_no_count_stays(conn: Connection, write: WriteNotices) -> None:
     write(started(0))
     close_account(conn, at(30))
-    roll_up(conn, clock.utc_now() + timedelta(days=1))
+    roll_up(Steps(conn), clock.utc_now() + timedelta(days=1))
     write(ended(0.2))
     for table in ("count_hour", "count_day"):
         assert rows(conn, f"SELECT * FROM sitemon.{table}") == []  # noqa: S608 - our own names

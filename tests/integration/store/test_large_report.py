@@ -24,6 +24,11 @@ DAY = timedelta(days=1)
 TODAY = clock.utc_now().astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 FIRST = TODAY - 3 * DAY
 SITES = 100
+OF_DAYS = """
+INSERT INTO sitemon.latency_day (day, site_id, region_id, checks, bucket)
+SELECT %(at)s, site_id, region_id, 1, bucket FROM sitemon.site, sitemon.region, generate_series(0, 63) AS bucket
+"""
+OF_HOURS = OF_DAYS.replace("latency_day (day", "latency_hour (hour_at")
 
 
 def record(conn: Connection) -> None:
@@ -36,13 +41,9 @@ def record(conn: Connection) -> None:
         "SELECT site_id, region_id, 1, 1, 0, jsonb_build_object('team', repeat('x', 4000) || site_id) "
         "FROM sitemon.site, sitemon.region",
     )
-    execute(
-        conn,
-        "INSERT INTO sitemon.latency_day (day, site_id, region_id, checks, bucket) "
-        "SELECT day, site_id, region_id, 1, bucket FROM sitemon.site, sitemon.region, unnest(%s) AS day, "
-        "generate_series(0, 63) AS bucket",
-        ([(TODAY - number * DAY).date() for number in range(1, 5)],),
-    )
+    execute(conn, OF_DAYS, {"at": FIRST - DAY})
+    for day in range(3):
+        execute(conn, OF_HOURS, {"at": FIRST + day * DAY})
 
 
 template = template_filled_by(record)

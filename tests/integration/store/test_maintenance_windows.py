@@ -15,11 +15,13 @@ from sitemon.model.errors import FatalError
 from sitemon.model.outcome import Outcome
 from sitemon.model.result import Result
 from sitemon.store.connect import Connection, connect
-from sitemon.store.maintain import maintain, roll_up
+from sitemon.store.maintain import maintain
 from sitemon.store.maintenance_windows import Declaration, declare, read_windows, stop
 from sitemon.store.names import Names
 from sitemon.store.partitions import DEFAULT_RETENTION
+from sitemon.store.roll_up import roll_up
 from sitemon.store.schedule import write_notices
+from sitemon.store.steps import Steps
 from sitemon.store.write import begin_batch, write_batch
 from tests.databases import WAITS_FOR_LOCKS, checksums, close_account, execute, open_account, rows
 from tests.integration.store.events import ended, start, started
@@ -73,7 +75,7 @@ def rolled_up(conn: Connection, names: Names) -> Connection:
 
 def roll_up_all(conn: Connection) -> None:
     close_account(conn, this_hour())
-    roll_up(conn, this_hour())
+    roll_up(Steps(conn), this_hour())
     assert rows(conn, "SELECT count(*) > 0 FROM sitemon.count_day") == [(True,)]
 
 
@@ -127,7 +129,7 @@ def test_derived_rows_in_a_window_count_apart_and_may_go_again(conn: Connection,
     close_account(conn, this_hour())
     [(derived,)] = rows(conn, "SELECT count(*) FROM sitemon.result WHERE is_derived")
     declare(conn, Declaration(start(), start() + 15 * MINUTE, ["shop"]))
-    roll_up(conn, this_hour())
+    roll_up(Steps(conn), this_hour())
     assert rows(conn, "SELECT sum(maintenance) FROM sitemon.uptime_daily") == [(derived,)]
     assert derived > 0
     write_notices(conn, names, [structs.replace(ended(0), token=2)])

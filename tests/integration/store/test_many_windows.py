@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from sitemon.store.connect import Connection
-from sitemon.store.maintain import EVERYWHERE
 from sitemon.store.names import Names
+from sitemon.store.places import EVERYWHERE
 from sitemon.store.queries import load_queries
 from sitemon.store.write import write_batch
 from tests.databases import execute, rows
@@ -32,7 +32,7 @@ INSERT INTO pg_temp.incoming (
 SELECT slot_at + '500 ms'::interval, checked_at, site_id, region_id, target_id, 0, 0, kind, outcome FROM sitemon.result
 """
 SPAN = {"from_at": START, "until_at": START + timedelta(hours=1), **EVERYWHERE._asdict()}
-ROLL_UP = load_queries("rollup.sql")
+ROLL_UP = load_queries("roll_up.sql")
 QUERIES: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "counts of hours": (ROLL_UP["roll_up_counts"], SPAN),
     "latencies of hours": (ROLL_UP["roll_up_latencies"], SPAN),

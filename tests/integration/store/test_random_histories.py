@@ -10,8 +10,9 @@ import pytest
 from sitemon.model.outcome import Outcome
 from sitemon.model.result import Kind, Result
 from sitemon.store.connect import Connection
-from sitemon.store.maintain import roll_up
 from sitemon.store.names import Names
+from sitemon.store.roll_up import roll_up
+from sitemon.store.steps import Steps
 from sitemon.store.write import write_batch
 from tests.databases import dicts, execute
 from tests.histogram import bucket_of, percentile_s
@@ -71,7 +72,7 @@ def test_everything_derived_equals_a_recount(conn: Connection, names: Names, see
         write_batch(conn, names, batch)
         apply_rule(kept, batch)
         if rnd.random() < 0.15:
-            roll_up(conn, start + timedelta(minutes=rnd.uniform(0, step * 80)))
+            roll_up(Steps(conn), start + timedelta(minutes=rnd.uniform(0, step * 80)))
     counted = [result for result in kept.values() if result.kind not in {Kind.ADHOC, Kind.CONFIRM}]
     assert len(dicts(conn, "SELECT * FROM sitemon.results")) == len(kept)
     check_hours(conn, counted)

@@ -12,13 +12,13 @@ from sitemon.model.moment import to_ms
 from sitemon.model.outcome import Outcome, Reason
 from sitemon.store.account import close
 from sitemon.store.connect import Connection
-from sitemon.store.maintain import maintain, maintain_for_a_turn
+from sitemon.store.maintain import maintain
 from sitemon.store.names import Names
 from sitemon.store.partitions import DEFAULT_RETENTION
 from sitemon.store.write import write_batch
 from tests.databases import execute, rows
 from tests.histogram import bucket_of, percentile_s
-from tests.results import a_result, this_hour
+from tests.results import a_result
 
 DAY = timedelta(days=1)
 QUARTER = timedelta(minutes=15)
@@ -84,21 +84,6 @@ def test_who_finds_recent_uptime_being_summed_does_not_wait(
     assert rows(conn, RECENT) == []
     maintain(another, DEFAULT_RETENTION, later)
     assert len(rows(conn, RECENT)) == 4
-
-
-def test_maintenance_tells_of_each_statement_that_may_take_long(conn: Connection, names: Names) -> None:
-    """Of each quarter: how much there is of it, its counts, its latencies; and of each that there is one."""
-    hour_at = this_hour()
-    execute(conn, "UPDATE sitemon.watermark SET hours_until_at = %s", (hour_at,))
-    write_batch(conn, names, [a_result(slot_at=hour_at + number * QUARTER) for number in range(4)])
-    close(conn, to_ms(hour_at + timedelta(hours=1)))
-
-    def steps() -> int:
-        told: list[None] = []
-        maintain_for_a_turn(conn, DEFAULT_RETENTION, hour_at + timedelta(minutes=47), lambda: told.append(None))
-        return len(told)
-
-    assert steps() == 3 * 4 + steps()
 
 
 def test_the_histogram_gives_the_percentile_of_any_stretch(conn: Connection, names: Names) -> None:

@@ -15,11 +15,13 @@ from sitemon.model.result import Result
 from sitemon.model.schedule import Away, Started
 from sitemon.store.connect import Connection
 from sitemon.store.errors import LockTimeoutError
-from sitemon.store.maintain import maintain, roll_up
+from sitemon.store.maintain import maintain
 from sitemon.store.names import Names
 from sitemon.store.partitions import DEFAULT_RETENTION
 from sitemon.store.rebuild import rebuild
+from sitemon.store.roll_up import roll_up
 from sitemon.store.schedule import write_notices
+from sitemon.store.steps import Steps
 from sitemon.store.write import write_batch
 from tests.databases import DERIVED, checksums, close_account, execute, open_account, rows, template_filled_by
 from tests.integration.store.test_random_histories import batch_of, random_result
@@ -60,7 +62,7 @@ def write_history(conn: Connection) -> None:
         window = slots if rnd.random() < 0.3 else slots[step : step + 10]
         write_batch(conn, names, batch_of(random_result(rnd, window) for _ in range(rnd.choice([1, 3, 40]))))
         if step % 9 == 0:
-            roll_up(conn, start + step * 59 * MINUTE)
+            roll_up(Steps(conn), start + step * 59 * MINUTE)
             close_account(conn, start + step * 58 * MINUTE)
 
 
@@ -168,7 +170,7 @@ def test_recorders_go_on_meanwhile(conn: Connection, another: Connection) -> Non
             while not is_over.is_set():
                 write_batch(another, names, results_for(rnd))
                 with suppress(LockTimeoutError):  # the next time, where others take long
-                    roll_up(another, clock.utc_now() - timedelta(hours=max(0, HOURS - batches)))
+                    roll_up(Steps(another), clock.utc_now() - timedelta(hours=max(0, HOURS - batches)))
                 batches += 1
         except Exception as exc:  # noqa: BLE001 - shown by the test
             errors.append(exc)
@@ -217,7 +219,7 @@ def test_broken_off_it_can_be_done_again(conn: Connection) -> None:
 
 
 def test_days_whose_results_are_dropped_meanwhile_keep_their_rollups(conn: Connection, another: Connection) -> None:
-    roll_up(conn, clock.utc_now() + DAY)
+    roll_up(Steps(conn), clock.utc_now() + DAY)
     daily = "SELECT day, site, region, up, down, missed FROM sitemon.uptime_daily ORDER BY 1, 2, 3"
     before = rows(conn, daily)
 

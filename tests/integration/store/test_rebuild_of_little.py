@@ -12,10 +12,12 @@ from sitemon.model.result import Kind
 from sitemon.store import rebuild as module
 from sitemon.store.connect import Connection
 from sitemon.store.errors import CanceledError
-from sitemon.store.maintain import maintain, roll_up
+from sitemon.store.maintain import maintain
 from sitemon.store.names import Names
 from sitemon.store.partitions import DEFAULT_RETENTION
 from sitemon.store.rebuild import Rebuilt, rebuild
+from sitemon.store.roll_up import roll_up
+from sitemon.store.steps import Steps
 from sitemon.store.write import write_batch
 from tests.databases import checksums, execute, rows
 from tests.results import MINUTE, a_down, a_missed, a_result, this_hour
@@ -63,7 +65,7 @@ def test_late_results_revise_the_hours_and_days_they_belong_to_and_a_rebuild_fin
 ) -> None:
     yesterday = midnight(1) + timedelta(hours=10)
     write_batch(conn, names, [a_result(slot_at=yesterday), a_result(slot_at=yesterday + 5 * 60 * MINUTE)])
-    roll_up(conn, clock.utc_now())
+    roll_up(Steps(conn), clock.utc_now())
     late = [a_down(slot_at=yesterday + MINUTE), a_result(slot_at=yesterday + 2 * MINUTE, latency_s=3.0)]
     write_batch(conn, names, late)
     hours = rows(conn, "SELECT hour_at, up, down FROM sitemon.uptime_hourly ORDER BY hour_at")
@@ -149,7 +151,7 @@ def test_only_hours_and_days_have_longer_than_a_minute(
     conn: Connection, names: Names, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_batch(conn, names, [a_result(slot_at=midnight(3))])
-    roll_up(conn, clock.utc_now())
+    roll_up(Steps(conn), clock.utc_now())
     had: dict[str, str] = {}
 
     def note(what: str, cursor: Cursor, *_: object) -> None:

@@ -11,9 +11,11 @@ from sitemon.store import maintain as module
 from sitemon.store.account import close
 from sitemon.store.connect import Connection
 from sitemon.store.errors import CanceledError, MissingPartitionError
-from sitemon.store.maintain import Maintained, maintain, roll_up
+from sitemon.store.maintain import Maintained, maintain
 from sitemon.store.names import Names
 from sitemon.store.partitions import DEFAULT_RETENTION, Retention, make_partitions
+from sitemon.store.roll_up import roll_up
+from sitemon.store.steps import Steps
 from sitemon.store.write import Written, write_batch
 from tests.databases import execute, rows
 from tests.results import MINUTE, a_result, this_hour
@@ -79,12 +81,12 @@ def test_what_is_over_is_dropped_though_a_roll_up_takes_too_long(
 
 def test_results_that_are_not_rolled_up_are_not_dropped(conn: Connection) -> None:
     far = clock.utc_now() + 50 * DAY
-    make_partitions(conn, far, DEFAULT_RETENTION)
+    make_partitions(Steps(conn), far, DEFAULT_RETENTION)
     with conn, conn.cursor() as cursor:
         cursor.execute("UPDATE sitemon.watermark SET hours_until_at = %s", (clock.utc_now() - 5 * DAY,))
     from sitemon.store.partitions import drop_partitions  # noqa: PLC0415 - the only test of it alone
 
-    dropped = drop_partitions(conn, far, DEFAULT_RETENTION)
+    dropped = drop_partitions(Steps(conn), far, DEFAULT_RETENTION)
     assert dropped == 25
     assert f"sitemon.result_{clock.utc_now() - 5 * DAY:%Y%m%d}" in partitions(conn, "result")
 
@@ -95,7 +97,7 @@ def test_daily_rollups_outlive_rows_and_hours(conn: Connection, names: Names) ->
     daily = "SELECT up, p50_s FROM sitemon.uptime_daily"
     before = rows(conn, daily)
     close(conn, to_ms(later))
-    roll_up(conn, later)
+    roll_up(Steps(conn), later)
     assert rows(conn, daily) == before
     maintain(conn, DEFAULT_RETENTION, later)
     assert rows(conn, "SELECT count(*) FROM sitemon.results") == [(0,)]
@@ -108,10 +110,10 @@ def test_what_the_account_has_not_come_to_is_not_rolled_up(conn: Connection, nam
     later = now + 3 * QUARTER
     write_batch(conn, names, [a_result(slot_at=now)])
     rolled_up = "SELECT hours_until_at > %s FROM sitemon.watermark"
-    roll_up(conn, later)
+    roll_up(Steps(conn), later)
     assert rows(conn, rolled_up, (now,)) == [(False,)]
     close(conn, to_ms(later))
-    roll_up(conn, later)
+    roll_up(Steps(conn), later)
     assert rows(conn, rolled_up, (now,)) == [(True,)]
 
 
@@ -135,10 +137,10 @@ def test_a_backlog_is_rolled_up_quarter_by_quarter_and_what_is_done_stays_done(
             raise BrokenOffError
 
     with pytest.raises(BrokenOffError):
-        roll_up(conn, this_hour(), break_off_at_the_third)
+        roll_up(Steps(conn, break_off_at_the_third), this_hour())
     assert reached == [start + number * QUARTER for number in range(4)]
     assert rows(conn, "SELECT sum(up) FROM sitemon.count_hour") == [(9,)]
-    roll_up(conn, this_hour())
+    roll_up(Steps(conn), this_hour())
     assert rows(conn, "SELECT sum(up) FROM sitemon.count_hour") == [(24,)]
     assert rows(conn, "SELECT sum(up) FROM sitemon.uptime_hourly") == [(24,)]
 
@@ -148,7 +150,7 @@ def test_days_without_results_are_passed_over_at_once(conn: Connection, names: N
     execute(conn, "UPDATE sitemon.watermark SET hours_until_at = %s, days_until = %s", (start, start.date()))
     write_batch(conn, names, [a_result(slot_at=this_hour() - 10 * DAY)])
     turns = 0
-    while roll_up(conn, this_hour(), until_s=0.0):
+    while roll_up(Steps(conn, turn_s=0.0), this_hour()):
         turns += 1
     assert turns < 20 + 96 + 20
     assert rows(conn, "SELECT sum(up) FROM sitemon.count_day") == [(1,)]

@@ -10,14 +10,18 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, in psy
 
 from sitemon import clock
 from sitemon.config.servers import Credentials, PostgresServer
-from sitemon.store import maintain as module
+from sitemon.store import maintain as maintaining
+from sitemon.store import roll_up as module
+from sitemon.store import watermarks
 from sitemon.store.connect import Connection, connect
-from sitemon.store.errors import LockTimeoutError
-from sitemon.store.maintain import count_hours, maintain, maintain_for_a_turn, roll_up
+from sitemon.store.errors import CanceledError, LockTimeoutError
+from sitemon.store.maintain import maintain
 from sitemon.store.names import Names
 from sitemon.store.partitions import DEFAULT_RETENTION, Retention
+from sitemon.store.roll_up import count_hours, roll_up
+from sitemon.store.steps import Steps
 from sitemon.store.write import begin_batch, write_batch
-from tests.databases import execute, open_account, rows
+from tests.databases import a_turn, execute, open_account, rows
 from tests.overlapping import waiting
 from tests.pipeline import wait_for
 from tests.results import MINUTE, a_result, this_hour
@@ -41,15 +45,45 @@ def start(conn: Connection, names: Names) -> datetime:
 def test_of_a_backlog_some_is_rolled_up_and_the_rest_when_recording_has_had_its_turn(
     conn: Connection, start: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "TURN_S", 0.0)
+    monkeypatch.setattr(maintaining, "TURN_S", 0.0)
     is_summed = "SELECT recent_until_at = hours_until_at FROM sitemon.watermark"
     for turn in range(1, 12):
-        assert maintain_for_a_turn(conn, DEFAULT_RETENTION, this_hour()).is_behind
+        assert a_turn(conn).is_behind
         assert rows(conn, ROLLED_UP) == [(start + turn * QUARTER,)]
         assert rows(conn, is_summed) == [(False,)]
-    assert not maintain_for_a_turn(conn, DEFAULT_RETENTION, this_hour()).is_behind
+    assert not a_turn(conn).is_behind
     assert rows(conn, is_summed) == [(True,)]
     assert rows(conn, "SELECT sum(up) FROM sitemon.count_hour") == [(30,)]
+
+
+def test_a_step_that_fails_rests_by_itself_and_the_others_have_their_turns(
+    conn: Connection, start: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+
+    def too_long(*_: object) -> None:
+        raise CanceledError("canceling statement due to statement timeout")
+
+    monkeypatch.setattr(maintaining, "TURN_S", 0.0)
+    monkeypatch.setattr(maintaining, "tidy", too_long)
+    maintenance = maintaining.Maintenance(DEFAULT_RETENTION, lambda step, _: said.append(step))
+    for turn in range(1, 4):
+        assert maintenance.turn(conn, this_hour()).is_behind
+        assert rows(conn, ROLLED_UP) == [(start + turn * QUARTER,)]
+    assert said == ["what is over"]
+
+
+def test_partitions_are_made_each_time(conn: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who lacks one waits for it."""
+
+    def too_long(*_: object) -> None:
+        raise CanceledError("canceling statement due to statement timeout")
+
+    maintenance = maintaining.Maintenance(DEFAULT_RETENTION, lambda *_: None)
+    with monkeypatch.context() as failing:
+        failing.setattr(maintaining, "make_partitions", too_long)
+        assert maintenance.turn(conn, clock.utc_now() + DAY).partitions_made == 0
+    assert maintenance.turn(conn, clock.utc_now() + DAY).partitions_made > 0
 
 
 def test_who_finds_another_at_it_goes_on_recording(
@@ -58,11 +92,11 @@ def test_who_finds_another_at_it_goes_on_recording(
     beside: list[bool] = []
 
     def count_beside(cursor: Cursor, *values: Any) -> None:
-        beside.append(roll_up(another, this_hour()))
+        beside.append(roll_up(Steps(another), this_hour()))
         count_hours(cursor, *values)
 
     monkeypatch.setattr(module, "count_hours", count_beside)
-    assert roll_up(conn, this_hour(), until_s=0.0)
+    assert roll_up(Steps(conn, turn_s=0.0), this_hour())
     assert beside == [False]
     assert rows(conn, ROLLED_UP) == [(start + QUARTER,)]
 
@@ -76,14 +110,14 @@ def test_of_those_who_would_wait_to_roll_up_one_does(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Each that waits has all others wait who record."""
-    patient = module._write_sql["lock_alone"].replace("4s", "60s")
-    monkeypatch.setattr(module, "_write_sql", {**module._write_sql, "lock_alone": patient})
-    waiter = threading.Thread(target=roll_up, args=[conn, this_hour()])
+    patient = watermarks._sql["lock_alone"].replace("4s", "60s")
+    monkeypatch.setattr(watermarks, "_sql", {**watermarks._sql, "lock_alone": patient})
+    waiter = threading.Thread(target=roll_up, args=[Steps(conn), this_hour()])
     with closing(connect(postgres_server, owner, application_name="test")) as recording:
         begin_batch(recording.cursor())
         waiter.start()
         wait_for(lambda: waiting(another) == 1)
-        assert not roll_up(another, this_hour(), until_s=0.0)
+        assert not roll_up(Steps(another, turn_s=0.0), this_hour())
         assert waiting(another) == 1
     waiter.join()
     assert rows(another, ROLLED_UP) == [(this_hour() - QUARTER,)]

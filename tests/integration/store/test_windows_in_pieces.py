@@ -14,10 +14,12 @@ from sitemon.model.errors import FatalError
 from sitemon.store import maintenance_windows as module
 from sitemon.store.connect import Connection, connect
 from sitemon.store.errors import CanceledError
-from sitemon.store.maintain import Watermarks, roll_up
 from sitemon.store.maintenance_windows import BusyError, Declaration, SiteWindow, declare, follow, read_windows, stop
 from sitemon.store.names import Names
 from sitemon.store.queries import load_queries
+from sitemon.store.roll_up import roll_up
+from sitemon.store.steps import Steps
+from sitemon.store.watermarks import Watermarks
 from sitemon.store.write import write_batch
 from tests.databases import checksums, close_account, execute, open_account, rows, template_filled_by
 from tests.integration.store.test_status_of_many import nodes
@@ -58,7 +60,7 @@ def fill(conn: Connection) -> None:
     ]
     write_batch(conn, Names(), [kind(site, slot_at=slot_at) for site in SITES for kind, slot_at in slots])
     close_account(conn, this_hour())
-    roll_up(conn, this_hour() + 15 * MINUTE)
+    roll_up(Steps(conn), this_hour() + 15 * MINUTE)
 
 
 template = template_filled_by(fill)

@@ -14,8 +14,9 @@ from sitemon.model.errors import PoisonError, UnreachableError
 from sitemon.model.outcome import Outcome, Reason
 from sitemon.model.result import Kind
 from sitemon.store.connect import Connection, connect
-from sitemon.store.maintain import roll_up
 from sitemon.store.names import Names
+from sitemon.store.roll_up import roll_up
+from sitemon.store.steps import Steps
 from sitemon.store.write import Written, prepare_session, write_batch
 from tests.databases import checksums, dicts, rows
 from tests.results import MINUTE, a_down, a_missed, a_result, this_hour
@@ -32,7 +33,7 @@ def test_a_replay_changes_nothing_in_any_table(conn: Connection, names: Names) -
     ]
     for batch in batches:
         write_batch(conn, names, batch)
-    roll_up(conn, this_hour() + 120 * MINUTE)
+    roll_up(Steps(conn), this_hour() + 120 * MINUTE)
     before = checksums(conn)
     for batch in batches:
         assert write_batch(conn, names, batch) == Written()

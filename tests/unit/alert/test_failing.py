@@ -5,10 +5,11 @@ from collections.abc import Sequence
 import pytest
 
 from sitemon import clock
-from sitemon.alert.failing import Failing
+from sitemon.alert.failing import FailingParts
 from sitemon.backoff import Backoff
 from sitemon.model.errors import SitemonError, UnreachableError
 from sitemon.store.errors import CanceledError, LockTimeoutError, RolledBackError
+from sitemon.store.failing import Failing
 
 
 class Work:
@@ -33,7 +34,7 @@ def now_s(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 @pytest.fixture
 def failing(now_s: list[float]) -> Failing[int]:
-    return Failing(Backoff(8.0, 16.0), "part {}".format)
+    return FailingParts(Backoff(8.0, 16.0), "part {}".format)
 
 
 def test_all_are_done_at_once(failing: Failing[int]) -> None:
@@ -122,6 +123,6 @@ def test_of_a_mistake_in_sitemon_it_is_said_where(failing: Failing[int], caplog:
 def test_of_very_many_that_failed_the_first_are_forgotten(
     failing: Failing[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sitemon.alert.failing._MOST", 2)
+    monkeypatch.setattr("sitemon.store.failing._MOST", 2)
     failing.each([1, 2, 3], Work(1, 2, 3))
     assert list(failing) == [2, 3]

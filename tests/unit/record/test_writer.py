@@ -355,23 +355,6 @@ def test_maintenance_that_fails_is_put_off() -> None:
     assert [one.maintain() for _ in range(3)] == [60, 60, 60]
 
 
-def test_maintenance_that_takes_too_long_is_put_off_ever_longer() -> None:
-    """Nobody records while hours are rolled up."""
-
-    class Heavy(FakeStore):
-        def maintain(self, now: datetime, on_step: Callable[[], None]) -> bool:
-            super().maintain(now, on_step)
-            if self.maintained <= 9:
-                raise CANCELED
-            return False
-
-    one = writer(Heavy())
-    waits_s = [one.maintain() for _ in range(11)]
-    assert all(2**place <= wait_s / 120 <= 2 ** (place + 1) for place, wait_s in enumerate(waits_s[:4]))
-    assert all(1_800 <= wait_s <= 3_600 for wait_s in waits_s[5:9])
-    assert waits_s[9:] == [60, 60]
-
-
 def test_while_hours_are_left_maintenance_and_recording_take_turns() -> None:
     class Behind(FakeStore):
         def maintain(self, now: datetime, on_step: Callable[[], None]) -> bool:
