@@ -26,6 +26,9 @@ the scheduled checks decide the rest."""
 _MOST_SITES: Final = 10_000
 """Of so many sites with checks that are due it is looked whose turn it is: five times those of a file of strangers."""
 
+_CLAIMS: Final = 10
+"""So often checks are chosen by one look at what is due: later it says little."""
+
 MOST_WAITING: Final = 100
 """Messages in a region's queue beyond which nothing is asked for: its workers have too much to do, or are not there."""
 
@@ -95,7 +98,10 @@ class Asker:
             for _ in range(min(one.checks, ASKED_AT_ONCE))
         )
         found: list[Confirming] = []
-        while chosen := Counter(site_id for _, site_id in islice(turns, ASKED_AT_ONCE - len(found))):
+        for _ in range(_CLAIMS):
+            chosen = Counter(site_id for _, site_id in islice(turns, ASKED_AT_ONCE - len(found)))
+            if not chosen:
+                break
             found += claim(conn, chosen, _LEASE_S, _FRESH_S)
         return found
 

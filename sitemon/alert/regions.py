@@ -95,7 +95,9 @@ class Regions:
             RetryableError: of which `sitemon.store.failing.is_of_server` says so.
 
         """
-        self._failing.each(sorted(self._unnoted), partial(self._note, conn))
+        if clock.monotonic_s() >= self._note_at_s:
+            become = [one.region for one in self._unnoted.of(sorted(self._unnoted)) if one.turn]
+            self._failing.each(become, partial(self._note, conn))
         self._failing_anew.each(sorted(self._unnoted), partial(self._put_off, conn))
         if self._has_found:
             # Before the next look some sites are decided, however long it took to note that.
@@ -120,8 +122,6 @@ class Regions:
         return turn is not None
 
     def _note(self, conn: Connection, regions: Sequence[str]) -> None:
-        if clock.monotonic_s() < self._note_at_s:
-            return
         try:
             with begin_deciding(conn) as deciding:
                 connectivity = deciding.connectivity

@@ -43,7 +43,9 @@ kafka = click.option(
     "--kafka", "--kafka-conn", "kafka", metavar="FILE", help=f"Where Kafka is.  [default: {KAFKA_SERVER.file_name}]"
 )
 database = click.argument("database", metavar=f"[{SITEMON_DB.file_name}]", required=False)
-limit = click.option("--limit", type=click.IntRange(min=1), default=100, show_default=True, help="The newest so many.")
+limit = click.option(
+    "--limit", type=click.IntRange(1, 1_000_000), default=100, show_default=True, help="The newest so many."
+)
 match = click.option("--match", metavar="REGEX", help="An RE2 regex that must be found in the page.")
 
 

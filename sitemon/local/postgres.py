@@ -123,7 +123,7 @@ class Postgres(Part):
 
     def as_its_user(self, *rights: str) -> Sequence[str]:
         """Return the start of a command that runs as the user of the server, with such rights of root's."""
-        return _as(unused_user(), *rights) if os.geteuid() == 0 else ()
+        return _as(self.data.stat().st_uid, *rights) if os.geteuid() == 0 else ()
 
     def fill(self, folder: Path) -> None:
         """Put a new cluster into an empty folder."""

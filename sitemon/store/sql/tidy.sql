@@ -21,17 +21,20 @@ DELETE FROM sitemon.region_outage WHERE until_at < %(before)s;
 DELETE FROM sitemon.silence WHERE ended_at < %(before)s;
 
 -- name: forget_crowded
--- Of sites of which very many alerts were dealt with all but the newest, some at a time: those of sites that a thousand random
--- pages of the table show, so that what a site has much of is found soon. What was said of what lasts is kept, but for
+-- Of sites of which very many alerts were dealt with all but the newest, some at a time: those of up to 200 sites that a
+-- thousand random pages of the table show, so that what a site has much of is found soon. What was said of what lasts is kept, but for
 -- reminders. Clocks of workers may be ahead of this one.
 DELETE FROM sitemon.outbox
 WHERE outbox_id = ANY (
     ARRAY(
         SELECT alert.outbox_id
         FROM (
-            SELECT DISTINCT site_name
+            SELECT site_name
             FROM sitemon.outbox TABLESAMPLE SYSTEM (least(100, 8e8 / greatest(1, pg_relation_size('sitemon.outbox'))))
             WHERE site_name IS NOT NULL AND (delivered_at IS NOT NULL OR given_up_at IS NOT NULL)
+            GROUP BY site_name
+            ORDER BY random()
+            LIMIT 200 -- of each a thousand alerts are read, though none is to be dropped
         ) AS shown
         CROSS JOIN LATERAL (
             SELECT outbox_id
