@@ -82,7 +82,7 @@ class HostLimit(Generic[Job]):
                     lines = self._patient
                 else:
                     return None
-                owner, line = lines.take(functools.partial(self._leaves_room_of_all, lines))
+                owner, line = lines.take(self._of_all(lines))
                 if self._may_begin(line, owner):
                     return self._begun(line, owner)
                 line.is_to_call = True
@@ -170,7 +170,7 @@ class HostLimit(Generic[Job]):
             self._call(line, next_owner)
         if owner != next_owner:
             self._call_no_more(line, owner)
-        if not self._leaves_room_of_all(line.lines, owner):
+        if not self._of_all(line.lines)(owner):
             self._let_in_everywhere()
         else:
             self._let_in(home)
@@ -204,22 +204,22 @@ class HostLimit(Generic[Job]):
     def _leaves_room_at_home(self, home: Place[Job], owner: Hashable) -> bool:
         return self._leaves_room(home.own, owner) and self._leaves_room(home.there, owner)
 
-    def _leaves_room_of_all(self, lines: FairQueue[Line[Job]], owner: Hashable) -> bool:
-        """Tell whether there is room for one more of this kind, and an owner of it would leave enough to others."""
-        is_patient = lines is self._patient
+    def _of_all(self, lines: FairQueue[Line[Job]]) -> Callable[[Hashable], bool]:
+        """Return what tells of owners, as it is now, whether one more of this kind would leave enough to others."""
         free_patient = self._most_patient - self._under_way.patient
-        if len(self._owners) < 2:
-            return not is_patient or free_patient > 0
         free = 2 * self._most_patient - self._under_way.all
-        return self._under_way.of.get(owner, 0) < _OF_AN_OWNER * free and not (
-            is_patient and lines.under_way.get(owner, 0) >= _OF_AN_OWNER * free_patient
-        )
+        if len(self._owners) < 2:
+            return lambda _: lines is self._quick or free_patient > 0
+        of, of_kind = self._under_way.of, lines.under_way
+        most, most_of_kind = _OF_AN_OWNER * free, _OF_AN_OWNER * (free if lines is self._quick else free_patient)
+        return lambda owner: of.get(owner, 0) < most and of_kind.get(owner, 0) < most_of_kind
 
     def _is_any_next(self, lines: FairQueue[Line[Job]]) -> bool:
-        return any(self._leaves_room_of_all(lines, owner) for owner in lines.waiting)
+        is_full = lines is self._patient and self._under_way.patient >= self._most_patient
+        return not is_full and any(map(self._of_all(lines), lines.waiting))
 
     def _leaves_room_for(self, line: Line[Job], owner: Hashable) -> bool:
-        return self._leaves_room_at_home(line.home, owner) and self._leaves_room_of_all(line.lines, owner)
+        return self._leaves_room_at_home(line.home, owner) and self._of_all(line.lines)(owner)
 
     def _may_begin(self, line: Line[Job], owner: Hashable) -> bool:
         return self._has_room_at_home(line) and self._leaves_room_at_home(line.home, owner)
