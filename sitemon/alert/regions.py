@@ -130,7 +130,7 @@ class Regions:
                 for region in regions:
                     # Another alerter may have noted it since the last look.
                     self._unnoted.left_of(region, last.get(region))
-                for region, from_at, gone, back, *_ in self._unnoted.of(regions):
+                for region, from_at, gone, back, _ in self._unnoted.of(regions):
                     if gone and connectivity.begin(region, gone.at):
                         log.warning(
                             "alerter.region_offline: %s: %s of %s hosts fail at once", region, gone.hosts, gone.of
@@ -149,16 +149,15 @@ class Regions:
         if not anew:
             return
         with begin_deciding(conn) as deciding:
-            for one, since in anew.items():
-                deciding.connectivity.decide_anew(one.region, since)
+            for one in anew:
+                deciding.connectivity.decide_anew(one.region, one.since)
         self._unnoted.decided_anew(anew)
-        for region, from_at, until_at in (one.outage for one in anew):
-            words = "online" if until_at else "offline"
+        for outage in (one.outage for one in anew if one.outage):
             log.warning(
                 "alerter.region_not_noted: %s seems %s since %s, which cannot be noted now",
-                region,
-                words,
-                until_at or from_at,
+                outage.region,
+                "online" if outage.until_at else "offline",
+                outage.until_at or outage.from_at,
             )
 
     def _gone_offline(

@@ -16,8 +16,7 @@ Were it longer, whoever can have batches take long would silence all of them. On
 class Left(NamedTuple):
     """What is still to be noted of a region's outage since `from_at`: that it has `gone` offline, is `back`, or both.
 
-    Sites are decided by the outage until `held_until_s` by the monotonic clock, and by one that is over. `decided_by`
-    and `was_held`: by what of this those were decided anew that had been decided before, if they were.
+    Sites are decided by the outage until `held_until_s` by the monotonic clock, and by one that is over.
     """
 
     region: str
@@ -25,12 +24,10 @@ class Left(NamedTuple):
     gone: Turn | None
     back: Turn | None
     held_until_s: float
-    decided_by: Turn | None = None
-    was_held: bool = True
 
     @property
     def turn(self) -> Turn | None:
-        """What the region became last; None where it is offline as is noted, and was taken to be back."""
+        """What the region became last; None where it is offline as is noted, and was taken to be back a moment ago."""
         return self.back or self.gone
 
     @property
@@ -43,6 +40,29 @@ class Left(NamedTuple):
         return self.back is not None or now_s < self.held_until_s
 
 
+class Decided(NamedTuple):
+    """By what sites of a region were decided that is not noted: what it had become, and whether that was held.
+
+    None is what is noted alone. `from_at` is where that outage begins.
+    """
+
+    turn: Turn | None = None
+    is_held: bool = True
+    from_at: datetime | None = None
+
+
+_BY_WHAT_IS_NOTED: Final = Decided()
+
+
+class Anew(NamedTuple):
+    """Sites of a region are to be decided anew since a moment; `outage` is by what, None is by what is noted alone."""
+
+    region: str
+    since: datetime
+    outage: Outage | None
+    decided: Decided
+
+
 class Unnoted:
     """Of each region what is left to be noted, until the transaction that noted it was committed.
 
@@ -51,9 +71,11 @@ class Unnoted:
 
     def __init__(self) -> None:
         self._left: dict[str, Left] = {}
+        self._decided: dict[str, Decided] = {}
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._left)
+        """Yield the regions of which something is left to be noted, or to be decided anew."""
+        return iter({**self._left, **self._decided})
 
     def of(self, regions: Iterable[str]) -> list[Left]:
         """Return what is left of these regions, of those of which something is."""
@@ -80,27 +102,35 @@ class Unnoted:
         self._left[region] = one._replace(back=turn)
 
     def noted(self, regions: Collection[str]) -> None:
-        """Forget what a transaction noted, which was committed."""
+        """Forget what a transaction noted, which was committed, and had sites decided anew."""
         for one in self.of(regions):
             if one.turn:
                 del self._left[one.region]
+                self._decided.pop(one.region, None)
 
-    def put_off(self, regions: Collection[str], now_s: float) -> dict[Left, datetime]:
-        """Return since when sites are to be decided anew by what is left, where that is not as it was when they were.
+    def put_off(self, regions: Iterable[str], now_s: float) -> list[Anew]:
+        """Return of which regions sites are to be decided anew: by other than what they were decided by last.
 
         It stays so until `decided_anew` is told of the transaction that had them be.
         """
-        found: dict[Left, datetime] = {}
-        for one in self.of(regions):
-            after = one._replace(decided_by=one.turn, was_held=one.is_held(now_s))
-            turn = after.decided_by or one.decided_by
-            if after != one:
-                found[after] = turn.at if turn and after.was_held == one.was_held else one.from_at
+        found = []
+        for region in regions:
+            one, before = self._left.get(region), self._decided.get(region, _BY_WHAT_IS_NOTED)
+            after = Decided(one.turn, one.is_held(now_s), one.from_at) if one else _BY_WHAT_IS_NOTED
+            turn = after.turn or before.turn
+            begins = [known.from_at for known in (before, after) if known.from_at]
+            if (after.turn, after.is_held) != (before.turn, before.is_held) and begins:
+                since = turn.at if turn and after.is_held == before.is_held else min(begins)
+                found.append(Anew(region, since, one and one.outage, after))
         return found
 
-    def decided_anew(self, by: Iterable[Left]) -> None:
+    def decided_anew(self, by: Iterable[Anew]) -> None:
         """Take up that sites are to be decided anew by this, which was committed."""
-        self._left |= {one.region: one for one in by}
+        for one in by:
+            if one.decided.turn or not one.decided.is_held:
+                self._decided[one.region] = one.decided
+            else:
+                self._decided.pop(one.region, None)
 
     def held(self, now_s: float) -> list[Outage]:
         """Return the outages by which sites are decided though they are not noted."""
@@ -108,10 +138,8 @@ class Unnoted:
 
 
 def _is_any_left(one: Left, last: Outage | None) -> bool:
-    """Tell whether something is left to be noted, or to be decided anew, where `last` is the last outage that is."""
+    """Tell whether something is left to be noted, where `last` is the last outage that is."""
     if one.gone:
         return last is None or (last.until_at is not None and last.until_at <= one.from_at)
-    if last is None or last.until_at is not None:
-        return False
-    # One that began after the region was back is another one.
-    return last.from_at < one.back.at if one.back else one.decided_by is not None
+    # An outage that began after the region was back is another one.
+    return one.back is not None and last is not None and last.until_at is None and last.from_at < one.back.at

@@ -19,6 +19,11 @@ def unnoted() -> Unnoted:
     return unnoted
 
 
+def since(unnoted: Unnoted, now_s: float) -> list[datetime]:
+    """Return since when sites are to be decided anew."""
+    return [one.since for one in unnoted.put_off(["eu"], now_s)]
+
+
 def test_that_a_region_was_back_ends_no_outage_that_another_alerter_noted_later(unnoted: Unnoted) -> None:
     unnoted.left_of("eu", Outage("eu", AT, None))
     unnoted.online("eu", AT, Turn(AT + MINUTE, 5, 6))
@@ -43,13 +48,13 @@ def test_it_ends_one_that_another_alerter_noted_before(unnoted: Unnoted) -> None
 def test_sites_are_decided_anew_by_it_once_that_is_committed_and_again_once_it_is_held_no_more(
     unnoted: Unnoted,
 ) -> None:
-    assert [*unnoted.put_off(["eu"], 1.0).values()] == [AT]
+    assert since(unnoted, 1.0) == [AT]
     put_off = unnoted.put_off(["eu"], 2.0)
-    assert [*put_off.values()] == [AT]
+    assert since(unnoted, 2.0) == [AT]
     unnoted.decided_anew(put_off)
-    assert unnoted.put_off(["eu"], 299.0) == {}
+    assert unnoted.put_off(["eu"], 299.0) == []
     assert unnoted.held(299.0) == [Outage("eu", AT)]
-    assert [*unnoted.put_off(["eu"], 300.0).values()] == [AT]
+    assert since(unnoted, 300.0) == [AT]
     assert unnoted.held(300.0) == []
 
 
@@ -61,7 +66,34 @@ def test_where_a_noted_one_seemed_over_and_is_not_sites_are_decided_anew_though_
     assert unnoted.left_of("eu", noted) == noted
     unnoted.noted(["eu"])
     put_off = unnoted.put_off(["eu"], 3.0)
-    assert [*put_off.values()] == [back_at]
+    assert [one.since for one in put_off] == [back_at]
     unnoted.decided_anew(put_off)
     unnoted.left_of("eu", noted)
     assert list(unnoted) == []
+
+
+def test_sites_that_were_decided_by_an_outage_are_decided_anew_where_others_noted_another_one(unnoted: Unnoted) -> None:
+    unnoted.decided_anew(unnoted.put_off(["eu"], 1.0))
+    noted = Outage("eu", AT + 5 * MINUTE, AT + 9 * MINUTE)
+    assert unnoted.left_of("eu", noted) == noted
+    assert unnoted.held(2.0) == []
+    put_off = unnoted.put_off(["eu"], 2.0)
+    assert [one.since for one in put_off] == [AT]
+    assert list(unnoted) == ["eu"]
+    unnoted.decided_anew(put_off)
+    assert since(unnoted, 3.0) == list(unnoted) == []
+
+
+def test_and_where_others_noted_a_later_end_of_it() -> None:
+    unnoted, back_at = Unnoted(), AT + 5 * MINUTE
+    unnoted.online("eu", AT, Turn(back_at, 5, 6))
+    unnoted.decided_anew(unnoted.put_off(["eu"], 1.0))
+    noted = Outage("eu", AT, AT + 9 * MINUTE)
+    assert unnoted.left_of("eu", noted) == noted
+    assert since(unnoted, 2.0) == [back_at]
+
+
+def test_what_is_noted_is_not_decided_anew_once_more(unnoted: Unnoted) -> None:
+    unnoted.decided_anew(unnoted.put_off(["eu"], 1.0))
+    unnoted.noted(["eu"])
+    assert since(unnoted, 2.0) == list(unnoted) == []
