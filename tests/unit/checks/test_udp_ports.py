@@ -14,13 +14,13 @@ def test_sockets_for_datagrams_are_counted() -> None:
     before = taken()
     assert before is not None
     with contextlib.ExitStack() as sockets:
-        for _ in range(200):
+        for _ in range(500):
             one = sockets.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
             one.connect(("127.0.0.1", 9))
         now = taken()
     assert now is not None
     assert now.ports == before.ports > 1_000
-    assert now.sockets - before.sockets == pytest.approx(200, abs=50)
+    assert now.sockets - before.sockets > 250, "others come and go meanwhile"
 
 
 def test_a_check_leaves_half_of_them() -> None:
