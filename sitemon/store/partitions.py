@@ -8,6 +8,7 @@ from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, in psycopg2's spelling
 
 from sitemon.config.settings import Settings
+from sitemon.store.errors import LockTimeoutError
 from sitemon.store.queries import load_queries
 from sitemon.store.steps import Steps
 
@@ -106,21 +107,32 @@ def drop_partitions(steps: Steps, now: datetime, retention: Retention) -> int:
     """Drop partitions past their retention whose rows are rolled up, and return how many.
 
     Each is dropped in its own transaction, since that needs the whole table for a moment; where somebody reads it for
-    longer, it stays until the next time. Daily rollups are deleted, some at a time, as `Steps.delete` does.
+    longer, it stays until the next time, and all else is done. Daily rollups are deleted, some at a time, as
+    `Steps.delete` does.
     """
     with steps.transaction() as cursor:
         cursor.execute(_sql["old_partitions"], _horizons(now, retention))
         names = [name for (name,) in cursor.fetchall()]
+    read: LockTimeoutError | None = None
     for name in names:
-        with steps.transaction() as cursor:
-            cursor.execute(_sql["change_partitions_alone"])
-            cursor.execute(_sql["wait_briefly"])
-            cursor.execute(sql.SQL("DROP TABLE IF EXISTS sitemon.{}").format(sql.Identifier(name)))
+        try:
+            _drop(steps, name)
+        except LockTimeoutError as exc:
+            read = exc
     if retention.daily_days is not None:
         first_day = min(retention.first_month(now), _utc_day(now) - retention.daily_days * _DAY)
         for query in ("delete_days", "delete_latency_days"):
             steps.delete(_sql[query], {"first_day": first_day, "most": _ROWS_AT_ONCE})
+    if read:
+        raise read
     return len(names)
+
+
+def _drop(steps: Steps, name: str) -> None:
+    with steps.transaction() as cursor:
+        cursor.execute(_sql["change_partitions_alone"])
+        cursor.execute(_sql["wait_briefly"])
+        cursor.execute(sql.SQL("DROP TABLE IF EXISTS sitemon.{}").format(sql.Identifier(name)))
 
 
 def _horizons(now: datetime, retention: Retention) -> dict[str, str]:

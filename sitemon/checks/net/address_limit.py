@@ -14,6 +14,7 @@ from sitemon.checks.errors import OwnError
 from sitemon.checks.net.addresses import server_of
 from sitemon.checks.net.exchange import BoundedSocket
 from sitemon.checks.net.resolver import Endpoint
+from sitemon.checks.net.udp_ports import most_of_a_file
 from sitemon.config.settings import Settings
 from sitemon.model.outcome import Reason
 
@@ -44,11 +45,13 @@ class AddressLimit:
     """Opens sockets, at most so many at once at one place; None is any number. Thread-safe.
 
     Each file has places of its own, so that nobody waits for the sites of others: an address and port, and one for all
-    its datagrams. Nobody waits here at all: a check that finds no room is made again after a rest.
+    its datagrams, where it has fewer on a machine of many cores. Nobody waits here at all: a check that finds no room
+    is made again after a rest.
     """
 
     def __init__(self, most: int | None) -> None:
         self._most = most
+        self._most_datagrams = most and min(most, most_of_a_file() or most)
         self._lock = threading.Lock()
         self._there: dict[Hashable, int] = {}
 
@@ -60,17 +63,19 @@ class AddressLimit:
 
         """
         place = file, server_of(endpoint.ip), endpoint.address[1]
-        return self._open(connect, endpoint, place, "at the host's address")
+        return self._open(connect, endpoint, place, "at the host's address", self._most)
 
     def open_udp(self, connect: Connect, file: str, endpoint: Endpoint) -> BoundedSocket:
         """Return a new socket for datagrams of a site of this file; raise what `open_tcp` does."""
-        return self._open(connect, endpoint, file, "by datagrams")
+        return self._open(connect, endpoint, file, "by datagrams", self._most_datagrams)
 
-    def _open(self, connect: Connect, endpoint: Endpoint, place: Hashable, words: str) -> BoundedSocket:
+    def _open(
+        self, connect: Connect, endpoint: Endpoint, place: Hashable, words: str, most: int | None
+    ) -> BoundedSocket:
         """Return a new socket, which is at its place until it is closed."""
-        if self._most is None:
+        if most is None:
             return connect(endpoint)
-        self._enter(place, self._most, words)
+        self._enter(place, most, words)
         try:
             connection = connect(endpoint)
         except BaseException:

@@ -3,6 +3,7 @@
 Those who look names up need one, too. Where none is left, no name is found, by whatever process.
 """
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,8 @@ from sitemon.clock import monotonic_s
 from sitemon.model.outcome import Reason
 
 _LEFT_PART: Final = 1 / 2
+_FILES: Final = 8
+"""So many files of sites, and more, have a part of all ports, with a worker process on each core."""
 _READ_EVERY_S: Final = 0.1
 _READ_AFTER: Final = 16
 """So many sockets are opened between two looks, which cost as much as some of them."""
@@ -35,6 +38,15 @@ def taken() -> Taken | None:
     except OSError:
         return None
     return Taken(sockets, int(last) - int(first) + 1)
+
+
+def most_of_a_file() -> int | None:
+    """Return how many sockets for datagrams a file of sites may have at once in a process; None where nothing is known.
+
+    So a file has an eighth of the machine's ports at most, where no more worker processes run than there are cores.
+    """
+    found = taken()
+    return found and max(_FILES, found.ports // (_FILES * (os.cpu_count() or 1)))
 
 
 def _in_use(sockstat: str) -> int:

@@ -133,6 +133,8 @@ class _Datagrams:
     def _receive(self, server: Endpoint, connection: BoundedSocket) -> bytes | None:
         try:
             data = connection.recv(_LONGEST_DATAGRAM)
+        except BlockingIOError:
+            return None  # Linux wakes who waits for a datagram whose checksum turns out to be wrong: select(2), BUGS
         except OSError as exc:
             self._give_up(server, exc)
             return None

@@ -10,14 +10,14 @@ from sitemon.model.moment import to_ms
 from sitemon.store import maintain as module
 from sitemon.store.account import close
 from sitemon.store.connect import Connection
-from sitemon.store.errors import CanceledError, MissingPartitionError
+from sitemon.store.errors import CanceledError, LockTimeoutError, MissingPartitionError
 from sitemon.store.maintain import Maintained, maintain
 from sitemon.store.names import Names
 from sitemon.store.partitions import DEFAULT_RETENTION, Retention, make_partitions
 from sitemon.store.roll_up import roll_up
 from sitemon.store.steps import Steps
 from sitemon.store.write import Written, write_batch
-from tests.databases import execute, rows
+from tests.databases import close_account, execute, rows
 from tests.results import MINUTE, a_result, this_hour
 
 DAY = timedelta(days=1)
@@ -63,6 +63,22 @@ def test_who_reads_for_long_keeps_the_oldest_day_and_those_who_record_for_a_mome
             maintain(conn, DEFAULT_RETENTION, tomorrow)
         assert clock.monotonic_s() - began_s < 3
     assert maintain(conn, DEFAULT_RETENTION, tomorrow).partitions_dropped == 1
+
+
+def test_a_day_that_somebody_reads_keeps_no_other_from_being_dropped(conn: Connection, another: Connection) -> None:
+    later = clock.utc_now() + 3 * DAY
+    close_account(conn, later)
+    oldest = f"sitemon.result_{clock.utc_now() - DEFAULT_RETENTION.raw_days * DAY:%Y%m%d}"
+    partitions = "SELECT count(*) FROM pg_inherits WHERE inhparent = 'sitemon.result'::regclass"
+    ((before,),) = rows(conn, partitions)
+    with another, another.cursor() as cursor:
+        cursor.execute(f"LOCK TABLE {oldest} IN ACCESS SHARE MODE")
+        with pytest.raises(LockTimeoutError):
+            maintain(conn, DEFAULT_RETENTION, later)
+        cursor.execute(partitions)
+        assert cursor.fetchall() == [(before + 3 - 2,)]
+        cursor.execute("SELECT to_regclass(%s) IS NULL", (oldest,))
+        assert cursor.fetchall() == [(False,)]
 
 
 def test_what_is_over_is_dropped_though_a_roll_up_takes_too_long(
