@@ -87,14 +87,13 @@ def _sum_some_of_next_day(steps: Steps) -> bool:
         if not _is_ours(cursor):
             return False
         marks = watermarks(cursor)
-        until_day = marks.days_until + _DAY
-        if until_day > marks.hours_until_at.date():
+        if marks.days_until + _DAY > marks.hours_until_at.date():
             return False
         lock_alone(cursor)
         # Whoever makes days anew may have had it begin anew until now.
         marks = watermarks(cursor)
         within = next_range(cursor, (marks.day_site_id, marks.day_region_id))
-        sum_days(cursor, marks.days_until, until_day, within)
+        sum_days(cursor, marks.days_until, marks.days_until + _DAY, within)
         if within.last == LAST:
             cursor.execute(_sql["day_is_done"])
         else:

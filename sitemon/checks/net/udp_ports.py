@@ -3,6 +3,7 @@
 Those who look names up need one, too. Where none is left, no name is found, by whatever process.
 """
 
+import contextlib
 import os
 import sys
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from sitemon.checks.errors import OwnError
 from sitemon.clock import monotonic_s
 from sitemon.model.outcome import Reason
 
+_PROC: Final = Path("/proc")
 _LEFT_PART: Final = 1 / 2
 _FILES: Final = 8
 """So many files of sites, and more, have a part of all ports, with a worker process on each core."""
@@ -33,10 +35,12 @@ def taken() -> Taken | None:
     if sys.platform != "linux":
         return None
     try:
-        first, last = Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()
-        sockets = sum(_in_use(Path(name).read_text()) for name in ("/proc/net/sockstat", "/proc/net/sockstat6"))
+        first, last = (_PROC / "sys/net/ipv4/ip_local_port_range").read_text().split()
+        sockets = _in_use((_PROC / "net/sockstat").read_text())
     except OSError:
         return None
+    with contextlib.suppress(OSError):  # a kernel without IPv6 has none
+        sockets += _in_use((_PROC / "net/sockstat6").read_text())
     return Taken(sockets, int(last) - int(first) + 1)
 
 
