@@ -32,8 +32,11 @@ def phases_sum_s(seen: Observation | Hop) -> float:
 
 
 def assert_took_most(seen: Observation, phase_s: float) -> None:
-    """However much longer than it was told to a thread sleeps, all other phases are short beside it."""
-    assert phase_s > 0.8 * SLOW_S
+    """However much longer than it was told to a thread sleeps, all other phases are short beside it.
+
+    On a busy machine much of it is left out: what our process waits for a CPU is no part of any phase.
+    """
+    assert phase_s > SLOW_S / 4
     assert seen.latency_s - phase_s < phase_s / 2
 
 

@@ -15,7 +15,7 @@ SITES: Final = 60
 REGIONS: Final = 40
 FILL: Final = """
     INSERT INTO sitemon.count_day (day, site_id, region_id, up, degraded, down, missed)
-    SELECT sitemon.day_of(now()), site_id, region_id, region_id - min(region_id) OVER (), 1, 2, 3
+    SELECT sitemon.day_of(now()) - 1, site_id, region_id, region_id - min(region_id) OVER (), 1, 2, 3
     FROM sitemon.site CROSS JOIN sitemon.region
     WHERE site.name LIKE 'site-%' AND region.name LIKE 'region-%'
 """
