@@ -24,7 +24,7 @@ from tests.integration.checks.conftest import EngineFactory, ServerFactory, obse
 from tests.integration.checks.test_engine import wait_until
 from tests.integration.checks.test_timing import phases_sum_s
 
-SLOW_S: Final = 0.15
+SLOW_S: Final = 0.3
 
 
 class Counting:
@@ -199,8 +199,8 @@ def test_nor_is_that_for_one_at_a_redirects_host(make_engine: EngineFactory, bus
     wait_until(lambda: len(busy.asked) == 1, 5)
     began_s = monotonic_s()
     seen = observed(engine, site(door.url(), timeout_s=2.0))
-    assert monotonic_s() - began_s > 0.4
-    assert (seen.outcome, seen.redirects, seen.latency_s < 0.3) == (Outcome.UP, 1, True)
+    assert monotonic_s() - began_s - seen.latency_s > 0.4
+    assert (seen.outcome, seen.redirects) == (Outcome.UP, 1)
     assert sum(phases_sum_s(hop) for hop in seen.hops) == pytest.approx(seen.latency_s, abs=0.002)
 
 
@@ -228,9 +228,11 @@ def test_for_turns_a_check_waits_no_longer_than_its_timeout_in_all(serve: Server
             raise TimeoutError
 
     first = serve(redirecting({"/": door.url()}))
+    began_s = monotonic_s()
     seen = run_here(visit(site(first.url(), timeout_s=0.5), Dialer(Resolver()), IN_THREAD, move))
+    assert monotonic_s() - began_s - seen.latency_s > 0.5
     assert allowed_s == pytest.approx([max(0.0, one_s) for one_s in left_s[:3]], abs=0.1)
-    assert (seen.is_ours, seen.latency_s < 0.2) == (True, True)
+    assert seen.is_ours
     assert str(seen.error).endswith("/shop: this process had too many other checks at the redirect's host (connect)")
 
 
