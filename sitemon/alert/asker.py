@@ -12,7 +12,7 @@ from sitemon.model.moment import to_ms
 from sitemon.queues import CHECK_SITE, CONFIRM_SLOTS, queue_of, send_slots, send_to
 from sitemon.redis_client import mapped, redis_client
 from sitemon.schedule.slots import LATE_GRACE_MS
-from sitemon.store.confirming import Confirming, claim, due_sites, forget_old, is_any_awaited, mark_sent
+from sitemon.store.confirming import Confirming, claim, forget_old, is_any_awaited, mark_sent, sites_to_confirm
 from sitemon.store.connect import Connection
 from sitemon.turns import Turns
 
@@ -94,7 +94,7 @@ class Asker:
         """Take what is asked for now; others have their turns instead of what another alerter took meanwhile."""
         turns = self._turns.of(
             (self._file_of(one.site), one.site_id)
-            for one in due_sites(conn, _MOST_SITES, _FRESH_S)
+            for one in sites_to_confirm(conn, _MOST_SITES, _FRESH_S)
             for _ in range(min(one.checks, ASKED_AT_ONCE))
         )
         found: list[Confirming] = []

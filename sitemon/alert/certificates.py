@@ -10,7 +10,7 @@ from sitemon.alert.events import certificate_event, labels_told
 from sitemon.alert.links import linked
 from sitemon.alert.rules import MOST_REGIONS, SiteRules, is_of_before
 from sitemon.model.alerts import Alerts
-from sitemon.store.certificate import Due, Named, look_at_certificates
+from sitemon.store.certificate import ExpiryWarning, Named, look_at_certificates
 from sitemon.store.connect import Connection
 from sitemon.store.deciding import Saying
 
@@ -61,7 +61,7 @@ def warn_of_certificates(
             and (found := alerts.recipients(rules[one.site_id].audience, "certificate"))
         }
         due = (
-            Due(one, days)
+            ExpiryWarning(one, days)
             for one in expiring
             if one.site_id in heard_by
             and (days := threshold_days(one.expires_at - now)) is not None
@@ -80,7 +80,9 @@ def warn_of_certificates(
         )
 
 
-def _few(due: Iterable[Due], rules: Mapping[int, SiteRules], others: Counter[bool]) -> Iterator[Due]:
+def _few(
+    due: Iterable[ExpiryWarning], rules: Mapping[int, SiteRules], others: Counter[bool]
+) -> Iterator[ExpiryWarning]:
     of_sites = Counter[int]()
     for one in due:
         site_id, is_scheduled = one.certificate.site_id, one.certificate.is_scheduled

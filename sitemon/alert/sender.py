@@ -20,7 +20,7 @@ from sitemon.store.outbox import (
     Alert,
     Gathered,
     Lease,
-    due_sites,
+    due_alerts,
     gather,
     give_up,
     mark_delivered,
@@ -184,7 +184,7 @@ class Sender(ChannelSender):
     def _alerts_by_turns(self, conn: Connection, lease: Lease) -> Iterator[tuple[str, Alert]]:
         """Yield some of what is due, each with the file of its site: first of the file that was tried longest ago."""
         most = _tried_at_once(lease)
-        due = due_sites(conn, lease.channel, most)
+        due = due_alerts(conn, lease.channel, most)
         files = {outbox_id: one.file or self._file_of(one.site) for outbox_id, one in due.items()}
         if lease.is_waiting:
             passed_by = self._failed_files(conn)

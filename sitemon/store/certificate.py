@@ -36,7 +36,7 @@ class Expiring(NamedTuple):
     is_scheduled: bool
 
 
-class Due(NamedTuple):
+class ExpiryWarning(NamedTuple):
     """A certificate, and the threshold of which somebody is to be warned, in days."""
 
     certificate: Expiring
@@ -57,7 +57,7 @@ class Certificates(Deciding):
         self._cursor.execute(_sql["expiring"], {**values, "now": now, "before": before})
         return [Expiring(*row) for row in self._cursor.fetchall()]
 
-    def note(self, warnings: Sequence[Due]) -> list[Due]:
+    def note(self, warnings: Sequence[ExpiryWarning]) -> list[ExpiryWarning]:
         """Note that somebody is warned; return those warnings that nobody else has given meanwhile."""
         values = {
             "site_ids": [one.certificate.site_id for one in warnings],

@@ -12,7 +12,7 @@ from sitemon.store.rows import rows_of
 _sql: Final = load_queries("confirming.sql")
 
 
-class Due(NamedTuple):
+class ToConfirm(NamedTuple):
     """A site, and how many checks of it are due."""
 
     site_id: int
@@ -29,13 +29,13 @@ class Confirming(NamedTuple):
     slot_at: datetime
 
 
-def due_sites(conn: Connection, most: int, fresh_s: float) -> list[Due]:
+def sites_to_confirm(conn: Connection, most: int, fresh_s: float) -> list[ToConfirm]:
     """Return so many sites with checks that are due, and not longer than `fresh_s` ago, and that nobody asks for yet.
 
     Sites for which few were asked of late come first, then those that were begun with; no other order lasts.
     """
-    found = rows_of(conn, _sql["due_sites"], most=most, fresh_s=fresh_s, settling_s=CONFIRMED_WITHIN_S + fresh_s)
-    return [Due._make(row) for row in found]
+    found = rows_of(conn, _sql["sites_to_confirm"], most=most, fresh_s=fresh_s, settling_s=CONFIRMED_WITHIN_S + fresh_s)
+    return [ToConfirm._make(row) for row in found]
 
 
 def claim(conn: Connection, wanted: Mapping[int, int], lease_s: float, fresh_s: float) -> list[Confirming]:

@@ -18,7 +18,7 @@ _GIVEN_UP_AT_ONCE: Final = 1_000
 """So that it takes far less than the minute that a statement may take: one that takes longer has done nothing."""
 
 
-class Due(NamedTuple):
+class DueAlert(NamedTuple):
     """Whose alert is due: of no site is as of one, of an empty name.
 
     `file` stands for the file in which the site stood when it was decided; empty in alerts of before it was noted.
@@ -111,17 +111,17 @@ def take_channel(conn: Connection, name: str, lease_s: float, *, anyway: bool = 
     return Lease(name, number, *found[0]) if found else None
 
 
-def due_sites(conn: Connection, channel: str, of_each: int) -> dict[int, Due]:
+def due_alerts(conn: Connection, channel: str, of_each: int) -> dict[int, DueAlert]:
     """Return the ids of what is due on a channel, with their sites.
 
     By turns: the oldest of each site in a turn; behind others what was refused. Of each file of sites, so many at most.
     """
-    due = rows_of(conn, _sql["due_sites"], channel=channel, of_each=of_each)
+    due = rows_of(conn, _sql["due_alerts"], channel=channel, of_each=of_each)
     if due and due[0][-1] < 0:
         with translated(), conn, conn.cursor() as cursor:
             _give_turns(cursor, "turns_again", channel=channel)
-        due = rows_of(conn, _sql["due_sites"], channel=channel, of_each=of_each)
-    return {outbox_id: Due(site, file) for outbox_id, site, file, _ in due}
+        due = rows_of(conn, _sql["due_alerts"], channel=channel, of_each=of_each)
+    return {outbox_id: DueAlert(site, file) for outbox_id, site, file, _ in due}
 
 
 def waiting_sites(conn: Connection, channel: str) -> dict[str, bool]:

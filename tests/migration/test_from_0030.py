@@ -6,7 +6,7 @@ from sitemon.store.connect import Connection
 from sitemon.store.deciding import Deciding
 from sitemon.store.lasting import read_lasting
 from sitemon.store.migrate import migrate
-from sitemon.store.outbox import due_sites, read_waiting, retry_alerts
+from sitemon.store.outbox import due_alerts, read_waiting, retry_alerts
 from tests.databases import execute, rows
 from tests.migration.old_rows import migrate_to
 
@@ -50,11 +50,11 @@ def migrated(bare: Connection, monkeypatch: pytest.MonkeyPatch) -> Connection:
 
 
 def test_what_waits_is_sent(migrated: Connection) -> None:
-    [(number, (site, _))] = due_sites(migrated, "hook", 9).items()
+    [(number, (site, _))] = due_alerts(migrated, "hook", 9).items()
     [alert] = read_waiting(migrated, [number])
     assert (site, alert.event["type"], alert.event["data"]["labels"]) == ("shop", "site.reminder", {"team": "web"})
     assert retry_alerts(migrated) == 2
-    assert sorted(one.site for one in due_sites(migrated, "hook", 9).values()) == ["", "shop", "wiki"]
+    assert sorted(one.site for one in due_alerts(migrated, "hook", 9).values()) == ["", "shop", "wiki"]
 
 
 def test_what_lasts_is_told_again_and_ends_with_its_labels(migrated: Connection) -> None:

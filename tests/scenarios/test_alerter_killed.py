@@ -30,7 +30,7 @@ MESSAGE, LATER_MESSAGE = lines_of("""
             "hook", "before sitemon.store.incident:Taken.remember", [LATER_DOWN, LATER_RESOLVED], id="it was deciding"
         ),
         pytest.param(
-            "hook", "before sitemon.alert.sender:due_sites", [LATER_DOWN, LATER_RESOLVED], id="it had the channel"
+            "hook", "before sitemon.alert.sender:due_alerts", [LATER_DOWN, LATER_RESOLVED], id="it had the channel"
         ),
         pytest.param("hook", "before sitemon.alert.outlets:post", [LATER_DOWN, LATER_RESOLVED], id="before it sent"),
         pytest.param(

@@ -1,4 +1,4 @@
--- name: due_sites
+-- name: sites_to_confirm
 -- Sites with checks that are due, and how many these are; none that is too late to be of use.
 -- First come the sites that were asked for the fewest within the last minute: of those that begin to fail again and again
 -- there may be more than can be asked for. What was asked within `settling_s` is of the same failure, and does not count:

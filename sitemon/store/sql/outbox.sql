@@ -70,7 +70,7 @@ WHERE name = (
 )
 RETURNING failures, disabled_target, due_at > now();
 
--- name: due_sites
+-- name: due_alerts
 -- By turns, of each file the first: the next file is looked up in an index, however much waits of the one before. The first of
 -- these turns is the present one from here on. That stays before what was tried already: so new alerts of other sites come
 -- before it.

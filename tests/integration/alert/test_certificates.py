@@ -12,7 +12,7 @@ from sitemon.config.servers import Credentials, PostgresServer
 from sitemon.incident.policy import Policy
 from sitemon.model.alerts import Alerts, Audience, Channel
 from sitemon.model.moment import format_utc
-from sitemon.store.certificate import Due, certificate_sites, look_at_certificates
+from sitemon.store.certificate import ExpiryWarning, certificate_sites, look_at_certificates
 from sitemon.store.connect import connect
 from tests.integration.alert.scene import Scene
 from tests.results import a_result, this_hour
@@ -70,7 +70,7 @@ def test_of_two_alerters_that_look_at_once_one_warns(
         [site] = certificate_sites(scene.conn, 0, 1)
         [certificate] = certificates.expiring({site.site_id: ["default"]}, now, expires_at)
         assert warn(5) == [7]
-        assert certificates.note([Due(certificate, 7)]) == []
+        assert certificates.note([ExpiryWarning(certificate, 7)]) == []
 
 
 def test_who_does_not_want_to_hear_of_it_does_not(scene: Scene, warn: Warn, expires_at: datetime) -> None:

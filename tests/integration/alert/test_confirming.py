@@ -25,7 +25,7 @@ from sitemon.model.outcome import Reason
 from sitemon.model.result import Kind, Result
 from sitemon.queues import CHECK_SITE, CONFIRM_SLOTS, queue_of
 from sitemon.store import incident
-from sitemon.store.confirming import Due, due_sites
+from sitemon.store.confirming import ToConfirm, sites_to_confirm
 from sitemon.store.connect import connect
 from tests.databases import execute, rows
 from tests.integration.alert.scene import Scene
@@ -310,13 +310,13 @@ def test_what_another_alerter_takes_meanwhile_is_made_up_for_by_others(
     another = asker_at(redis_url)
     with closing(connect(postgres_server, owner, application_name="test")) as second, monkeypatch.context() as patch:
 
-        def look_before_another(*values: Any) -> list[Due]:
+        def look_before_another(*values: Any) -> list[ToConfirm]:
             patch.undo()
-            found = due_sites(*values)
+            found = sites_to_confirm(*values)
             another.ask_due(second)
             return found
 
-        patch.setattr(module, "due_sites", look_before_another)
+        patch.setattr(module, "sites_to_confirm", look_before_another)
         asker.ask_due(scene.conn)
     assert sorted(site for _, site, _ in queues.take("eu")) == sorted(sites)
 

@@ -43,7 +43,7 @@ def test_further_alerts_read_one_each(backlog: Scene) -> None:
 
 
 def test_not_all_are_read_for_the_next_ones_of_each_file(backlog: Scene) -> None:
-    assert rows_an_alert(backlog, lambda: outbox.due_sites(backlog.conn, "hook", 4)) < 0.1
+    assert rows_an_alert(backlog, lambda: outbox.due_alerts(backlog.conn, "hook", 4)) < 0.1
 
 
 def test_so_is_what_failed(backlog: Scene) -> None:
@@ -52,7 +52,7 @@ def test_so_is_what_failed(backlog: Scene) -> None:
 
 def test_nor_more_than_a_few_times_where_half_was_refused(backlog: Scene) -> None:
     execute(backlog.conn, "UPDATE sitemon.outbox SET turn = -1 WHERE outbox_id % 2 = 0")
-    assert rows_an_alert(backlog, lambda: outbox.due_sites(backlog.conn, "hook", 4)) < 10
+    assert rows_an_alert(backlog, lambda: outbox.due_alerts(backlog.conn, "hook", 4)) < 10
 
 
 def test_a_message_that_fails_or_is_refused_costs_a_few(backlog: Scene, gather: Gathering) -> None:

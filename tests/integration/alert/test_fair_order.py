@@ -14,7 +14,7 @@ from sitemon.store.connect import Connection
 from sitemon.store.deciding import Saying, begin_deciding
 from sitemon.store.outbox import (
     Alert,
-    due_sites,
+    due_alerts,
     give_up,
     mark_delivered,
     mark_failed,
@@ -84,12 +84,12 @@ def event_of(site: str) -> dict[str, object]:
     return {"type": type_, "timestamp": "2026-11-30T07:00:00Z", "data": data}
 
 
-def due_alerts(conn: Connection, most: int) -> list[Alert]:
-    return read_waiting(conn, [*due_sites(conn, "hook", most)][:most])
+def next_alerts(conn: Connection, most: int) -> list[Alert]:
+    return read_waiting(conn, [*due_alerts(conn, "hook", most)][:most])
 
 
 def deliver(conn: Connection, most: int) -> list[Alert]:
-    alerts = due_alerts(conn, most)
+    alerts = next_alerts(conn, most)
     for alert in alerts:
         mark_delivered(conn, "hook", alert.outbox_id)
     return alerts
@@ -158,14 +158,14 @@ def test_in_any_mix_a_site_keeps_its_order_and_waits_for_few_of_each_other(scene
 
 def test_what_is_refused_comes_again_before_what_came_later_of_its_site(scene: Scene) -> None:
     say(scene.conn, ["shop", "shop", "wiki"])
-    (refused,) = due_alerts(scene.conn, 1)
+    (refused,) = next_alerts(scene.conn, 1)
     mark_failed(scene.conn, refused.outbox_id, "HTTP 400", 3_600.0)
     scene.pass_time(hours=2)
     assert_sites_keep_their_order(deliver_all(scene.conn))
 
 
 def refuse(conn: Connection, most: int) -> list[Alert]:
-    alerts = due_alerts(conn, most)
+    alerts = next_alerts(conn, most)
     for alert in alerts:
         mark_failed(conn, alert.outbox_id, "HTTP 400", 30.0)
     return alerts
