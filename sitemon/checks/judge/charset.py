@@ -29,7 +29,12 @@ def decoded(body: bytes, content_type: str) -> str:
 
     The charset is never guessed from the body: that costs more than the check, and guesses wrong.
     """
-    return body.decode(_charset_of(content_type[:_LONGEST_TYPE]), errors="replace")
+    return body.decode(charset_of(content_type), errors="replace")
+
+
+def charset_of(content_type: str) -> str:
+    """Return Python's name of the charset that a body of this Content-Type is decoded by."""
+    return _charset_of(content_type[:_LONGEST_TYPE])
 
 
 @functools.lru_cache(maxsize=1024)

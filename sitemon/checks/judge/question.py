@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from sitemon.checks.http.page import Page
+from sitemon.checks.judge.charset import charset_of
 from sitemon.checks.judge.expect import Measured, Verdict, is_text_wanted, judge
 from sitemon.checks.judge.masked import Mask, is_light_to_mask
 from sitemon.checks.judge.observed import broken_off
@@ -77,8 +78,10 @@ def is_light(question: Question) -> bool:
     paths = site.expect.json
     if not paths:
         return True
+    # In another charset a comma may be another byte. JSON is in UTF-8: RFC 8259, 8.1.
+    is_utf_8 = charset_of(page.headers.get("content-type", "")) == "utf-8"
     values = sum(piece.count(b",") for piece in page.body) + 1
-    return values * len(paths) <= _LIGHT_VALUES and all(looks_once(one.path) for one in paths)
+    return is_utf_8 and values * len(paths) <= _LIGHT_VALUES and all(looks_once(one.path) for one in paths)
 
 
 def _searches(site: Site, page: Page, body_bytes: int) -> Iterator[tuple[str, int]]:

@@ -21,10 +21,14 @@ COUNTED = "a[ab]{20}c"
 WORDS = "(?i)[Ww]elcome, .*shop (is open|closes at \\d+:\\d+)!?"
 
 
-def question(page: bytes, *, coding: str | None = None, json: tuple[str, ...] = (), **fields: Any) -> Question:
+def question(
+    page: bytes, *, coding: str | None = None, charset: str | None = None, json: tuple[str, ...] = (), **fields: Any
+) -> Question:
     expect = Expect(json=tuple(ExpectedJson(path=path, exists=True) for path in json))
     site = Site(name="shop", url="http://shop.test/", expect=expect, **fields)
     headers = {} if coding is None else {"content-encoding": coding}
+    if charset is not None:
+        headers["content-type"] = f"application/json; charset={charset}"
     return Question(site, Page(200, headers, (page,)), Measured(datetime(2026, 11, 28, tzinfo=UTC), 0.1, None))
 
 
@@ -70,6 +74,10 @@ def values(count: int) -> bytes:
         (question(values(1000), json=("$[*].a[1:2]['b']",)), True),
         (question(values(500), json=("$[*]", "$[0]")), True),
         (question(values(501), json=("$[*]", "$[0]")), False),
+        (question(b"[0]", json=("$[0]",), charset="UTF8"), True),
+        (question(values(30_000).decode().encode("cp037"), json=("$[*]",), charset="cp037"), False),
+        (question("[0]".encode("utf-16"), json=("$[0]",), charset="utf-16"), False),
+        (question(b"x" * SOME, match="x", charset="cp037"), True),
         (question(b"{}", json=("$..a",)), False),
         (question(b"{}", json=("$['a', 'a']",)), False),
         (question(b"{}", json=("$[?@.a]",)), False),
