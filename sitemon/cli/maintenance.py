@@ -8,7 +8,7 @@ import click
 from sitemon import clock
 from sitemon.cli import options
 from sitemon.cli.postgres import Postgres, with_postgres
-from sitemon.cli.terminal import Terminal, say, say_json
+from sitemon.cli.terminal import Terminal, newest, say, say_json
 from sitemon.config.servers import database_credentials, postgres_server
 from sitemon.config.values import UnfitError, duration_s
 from sitemon.report.maintenance import windows_table
@@ -112,13 +112,17 @@ def stop_(number: int, withdraw: bool, postgres: Postgres) -> int:
 
 @command.command("list")
 @click.option("--since", type=options.DURATION, default="7d", show_default=True, help="How far to look back.")
+@options.limit
 @click.option("--json", "as_json", is_flag=True, help="For scripts.")
 @with_postgres
-def list_(since: float, as_json: bool, postgres: Postgres) -> None:
-    """List windows, those that begin last first: planned, running, over and withdrawn ones."""
+def list_(since: float, limit: int, as_json: bool, postgres: Postgres) -> None:
+    """List windows, planned, running, over and withdrawn ones.
+
+    Those that somebody declared come before those of sites.yaml; of each, those that begin last come first.
+    """
     now = clock.utc_now()
     with postgres.connected("maintenance") as conn:
-        found = read_windows(conn, now - timedelta(seconds=since))
+        found = newest(read_windows(conn, now - timedelta(seconds=since), limit + 1), limit)
     if as_json:
         say_json([one._asdict() for one in found])
     elif found:

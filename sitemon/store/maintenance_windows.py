@@ -294,11 +294,13 @@ class KnownWindow(NamedTuple):
     declared_at: datetime
 
 
-def read_windows(conn: Connection, since: datetime) -> list[KnownWindow]:
-    """Return the windows that last longer than up to a moment, those that begin last first.
+def read_windows(conn: Connection, since: datetime, most: int) -> list[KnownWindow]:
+    """Return so many of the windows that last longer than up to a moment.
+
+    Those that somebody declared come before those of the configuration; of each, those that begin last come first.
 
     Raises:
         RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
 
     """
-    return [KnownWindow._make(row) for row in rows_of(conn, _sql["windows"], since=since)]
+    return [KnownWindow._make(row) for row in rows_of(conn, _sql["windows"], since=since, most=most)]

@@ -38,5 +38,5 @@ def test_numbers_of_windows_go_on_where_those_of_32_bits_ended(
         execute(bare, OLD_WINDOW)
     migrate(bare)
     assert declare_hour(bare) == (LAST + 1, ["shop"])
-    found = read_windows(bare, clock.utc_now())
+    found = read_windows(bare, clock.utc_now(), 100)
     assert [(one.maintenance_id, one.sites) for one in found] == [(LAST + 1, ["shop"]), (LAST, ["shop"])]

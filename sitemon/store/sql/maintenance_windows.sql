@@ -273,4 +273,5 @@ SELECT
 FROM sitemon.maintenance
 WHERE until_at >= %(since)s
 GROUP BY maintenance_id
-ORDER BY min(from_at) DESC, maintenance_id DESC;
+ORDER BY bool_or(is_configured), min(from_at) DESC, maintenance_id DESC
+LIMIT %(most)s;

@@ -210,6 +210,28 @@ def test_of_very_many_incidents_and_alerts_the_newest_are_listed(run: Run, scene
     assert [one["started_at"] for one in newest] == sorted((one["started_at"] for one in newest), reverse=True)
 
 
+def test_of_very_many_windows_those_that_somebody_declared_are_listed_first(run: Run, scene: Scene) -> None:
+    scene.write(scene.results("u"))
+    execute(
+        scene.conn,
+        """
+        INSERT INTO sitemon.maintenance_window (maintenance_id, site_id, from_at, until_at, is_configured)
+        SELECT nextval('sitemon.maintenance_number'), site_id, now() + turn * '1 h'::interval, now() + '10 d', true
+        FROM sitemon.site, generate_series(1, 150) AS turn
+        """,
+    )
+    assert run("maintenance", "start", "shop", "--for", "1h")[0] == 0
+    status, said = run("maintenance", "list")
+    assert (status, said.count("\n")) == (0, 102)
+    assert "only the newest 100: --limit for more\n" in said
+    listed = json.loads(run("maintenance", "list", "--json", "--limit", "151")[1])
+    begin = [one["from_at"] for one in listed[1:]]
+    assert [one["is_configured"] for one in listed] == [False] + [True] * 150
+    assert begin == sorted(begin, reverse=True)
+    said = run("maintenance", "list", "--json", "--limit", "2")[1]
+    assert json.loads(said.partition("only")[0]) == listed[:2]
+
+
 def test_maintenance_is_declared_listed_and_ended(run: Run, scene: Scene) -> None:
     scene.arrive(*scene.results("uddd"))
     number = str(2**31)

@@ -165,7 +165,7 @@ def test_what_cannot_be_done_is_refused_and_changes_nothing(rolled_up: Connectio
         window(rolled_up, -60 * 24 * 40, 10)
     with pytest.raises(FatalError, match="there is no window 17"):
         stop(rolled_up, 17, clock.utc_now(), withdraw=False)
-    assert read_windows(rolled_up, at(-60 * 24 * 60)) == []
+    assert read_windows(rolled_up, at(-60 * 24 * 60), 100) == []
 
 
 def test_windows_are_listed_with_what_became_of_them(rolled_up: Connection) -> None:
@@ -175,7 +175,7 @@ def test_windows_are_listed_with_what_became_of_them(rolled_up: Connection) -> N
     planned = declare(rolled_up, Declaration(now + HOUR, now + 2 * HOUR, ["shop"])).maintenance_id
     never = declare(rolled_up, Declaration(now + 3 * HOUR, now + 4 * HOUR, ["shop"])).maintenance_id
     stop(rolled_up, never, now, withdraw=False)
-    found = read_windows(rolled_up, at(0))
+    found = read_windows(rolled_up, at(0), 100)
     states = {one.maintenance_id: one.state for one in found}
     assert states == {over: "over", running: "running", planned: "planned", never: "withdrawn"}
     assert (found[-1].sites, found[-1].reason, found[-1].declared_by) == (["shop"], "upgrade", "anna")

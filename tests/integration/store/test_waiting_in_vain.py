@@ -27,7 +27,7 @@ HELD = "SELECT count(*) FROM pg_locks WHERE pid = pg_backend_pid() AND locktype 
 
 
 def _number(conn: Connection) -> int:
-    [window] = read_windows(conn, this_hour())
+    [window] = read_windows(conn, this_hour(), 100)
     return window.maintenance_id
 
 
@@ -38,9 +38,9 @@ def test_it_is_one_error_and_can_be_done_again(
     write_batch(conn, names, [a_result("shop", minute=minute) for minute in range(3)])
     if act in {"stop", "withdraw"}:
         declare(conn, WINDOW)
-    before = read_windows(conn, this_hour())
+    before = read_windows(conn, this_hour(), 100)
     with overlapping_batches(postgres_server, owner), pytest.raises(LockTimeoutError):
         ACTS[act](conn)
-    assert read_windows(conn, this_hour()) == before
+    assert read_windows(conn, this_hour(), 100) == before
     assert rows(conn, HELD) == [(0,)]
     ACTS[act](conn)

@@ -101,7 +101,7 @@ def test_each_transaction_counts_few_rows_anew(conn: Connection, transactions: T
     number = declare(conn, WHOLE).maintenance_id
     assert max(transactions.rows) <= MOST
     assert rows(conn, COUNTED) == [(IN_WINDOW,) * 4]
-    assert {(one.from_at, one.until_at) for one in read_windows(conn, START)} == {(WHOLE.from_at, WHOLE.until_at)}
+    assert {(one.from_at, one.until_at) for one in read_windows(conn, START, 100)} == {(WHOLE.from_at, WHOLE.until_at)}
     assert rows(conn, "SELECT DISTINCT from_at, until_at FROM sitemon.maintenance_stretch") == [WHOLE[:2]]
     transactions.rows.clear()
     assert stop(conn, number, clock.utc_now(), withdraw=True)
@@ -117,7 +117,7 @@ def test_where_it_breaks_off_the_window_is_what_is_counted(conn: Connection, tra
     [(some, *same)] = rows(conn, COUNTED)
     assert 0 < some < IN_WINDOW
     assert same == [some] * 3
-    [declared] = read_windows(conn, START)
+    [declared] = read_windows(conn, START, 100)
     transactions.fails_after = 15
     with pytest.raises(CanceledError):
         stop(conn, declared.maintenance_id, clock.utc_now(), withdraw=True)
