@@ -74,6 +74,8 @@ def values(count: int) -> bytes:
         (question(values(1000), json=("$[*].a[1:2]['b']",)), True),
         (question(values(500), json=("$[*]", "$[0]")), True),
         (question(values(501), json=("$[*]", "$[0]")), False),
+        (question(b"[[[{" * 250 + b"}]]]" * 250, json=("$" + ".*" * 49,)), True),
+        (question(b"[[[{" * 250 + b"}]]]" * 250, json=("$" + ".*" * 49, "$[0]")), False),
         (question(b"[0]", json=("$[0]",), charset="UTF8"), True),
         (question(values(30_000).decode().encode("cp037"), json=("$[*]",), charset="cp037"), False),
         (question("[0]".encode("utf-16"), json=("$[0]",), charset="utf-16"), False),
