@@ -8,16 +8,18 @@ import contextlib
 import functools
 import logging
 import pickle
+import resource
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from sitemon.checks.errors import OwnError
 from sitemon.checks.fair_thread import FairThread
-from sitemon.checks.judge.apart_process import LENGTH_BYTES, OUT_OF_MEMORY, TOO_COSTLY
+from sitemon.checks.judge.apart_process import LENGTH_BYTES, MOST_MEMORY_BYTES, OUT_OF_MEMORY, TOO_COSTLY
 from sitemon.checks.judge.expect import Verdict
 from sitemon.checks.judge.question import Question
 from sitemon.checks.waiting import Event, Waits
@@ -29,6 +31,8 @@ log = logging.getLogger(__name__)
 
 _LONGEST_WAIT_S: Final = 10.0
 _IDLE_S: Final = 60.0
+_MOST_HELD_BYTES: Final = MOST_MEMORY_BYTES // 4
+"""What is judged next may take the rest. A process that has judged nothing yet holds 48 MiB."""
 
 _verdicts: Final = msgspec.msgpack.Decoder(Verdict)
 
@@ -100,6 +104,7 @@ class JudgeProcess:
         """Return the verdict. If the process dies of the question twice, that is the verdict.
 
         So it is if one that was started for it has too little memory: in another, questions before may have kept some.
+        One in which they keep much ends: what a library makes of too little memory is not always a MemoryError.
 
         Raises:
             OSError: no process can be started.
@@ -109,7 +114,10 @@ class JudgeProcess:
             is_fresh = self._process is None
             self._process = self._process or _started()
             with contextlib.suppress(BrokenPipeError, EOFError):
-                return _asked(self._process, question)
+                verdict = _asked(self._process, question)
+                if _held_bytes(self._process) > _MOST_HELD_BYTES:
+                    self.end()
+                return verdict
             status = self.end()
             if status == -signal.SIGPROF or (status == OUT_OF_MEMORY and is_fresh):
                 break
@@ -138,6 +146,12 @@ def _asked(process: subprocess.Popen[bytes], question: Question) -> Verdict:
     if not length:
         raise EOFError
     return _verdicts.decode(from_process.read(int.from_bytes(length)))
+
+
+def _held_bytes(process: subprocess.Popen[bytes]) -> int:
+    """Return how much address space a process holds, on Linux: proc(5)."""
+    statm = Path(f"/proc/{process.pid}/statm")
+    return int(statm.read_text().split()[0]) * resource.getpagesize() if statm.exists() else 0
 
 
 def _length(count: int) -> bytes:

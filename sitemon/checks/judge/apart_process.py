@@ -20,7 +20,7 @@ OUT_OF_MEMORY: Final = 3
 
 _MOST_CPU_S: Final = 2.0
 """One response may take so much."""
-_MOST_MEMORY_BYTES: Final = 1 << 30
+MOST_MEMORY_BYTES: Final = 1 << 30
 _NICE: Final = 5
 
 TOO_COSTLY: Final = Verdict(
@@ -45,11 +45,13 @@ def main() -> None:
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGPROF,))
     os.nice(_NICE)
-    resource.setrlimit(resource.RLIMIT_AS, (_MOST_MEMORY_BYTES, _MOST_MEMORY_BYTES))
+    resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY_BYTES, MOST_MEMORY_BYTES))
+    status = 0
     try:
         _answer_all(sys.stdin.buffer, sys.stdout.buffer)
     except MemoryError:
-        os._exit(OUT_OF_MEMORY)  # to free what there is could take as long as the question may
+        status = OUT_OF_MEMORY
+    os._exit(status)  # to free what there is could take as long as the question may
 
 
 def _answer_all(source: BinaryIO, sink: BinaryIO) -> None:

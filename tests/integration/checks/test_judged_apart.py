@@ -123,6 +123,18 @@ def test_what_others_left_too_little_memory_for_is_judged_by_a_fresh_process(pro
     assert pid_of(process) != held
 
 
+def test_one_that_keeps_much_of_what_it_was_asked_judges_nothing_more(process: JudgeProcess) -> None:
+    """Each of the keys is kept, and with it the MiB of memory in which it stands."""
+    keys = b",".join(b'{"%d":0}' % number + b',{"":0}' * 5_400 for number in range(400))
+    process.judge(question(b"in stock", match="stock"))
+    held = pid_of(process)
+    wanted = Expect(json=(ExpectedJson(path="$[0]", exists=True),))
+    assert process.judge(question(b"[%s]" % keys, expect=wanted)).outcome is Outcome.UP
+    assert process._process is None
+    assert process.judge(question(b"in stock", match="stock")).outcome is Outcome.UP
+    assert pid_of(process) != held
+
+
 def test_a_process_that_was_killed_is_replaced_and_no_verdict_is_lost(process: JudgeProcess) -> None:
     asked = question(b"in stock", match="stock")
     process.judge(asked)
