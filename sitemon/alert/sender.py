@@ -23,6 +23,7 @@ from sitemon.store.outbox import (
     due_alerts,
     gather,
     give_up,
+    hold_channel,
     mark_delivered,
     mark_failed,
     mark_message_delivered,
@@ -40,6 +41,9 @@ from sitemon.turns import in_turns
 log = logging.getLogger(__name__)
 
 _LEASE_S: Final = 120.0
+_HELD_S: Final = 30.0
+"""So long after a channel has waited nobody but the alerter whose message may still arrive sends there."""
+
 _ALERTS_AT_ONCE: Final = 4
 _MOST_IN_VAIN: Final = 32
 """So many are tried in a row of which none arrives, as far as there is time: then the channel waits."""
@@ -71,6 +75,8 @@ class ChannelSender(ABC):
         self._refused = 0
         """So many were refused in a row, and without a pause."""
         self._failed_at_s = -math.inf
+        self._held: str | None = None
+        """The number of the lease by which nobody else has the channel."""
 
     def send_due(self, conn: Connection) -> bool:
         """Send what is due, some alerts at most; return whether there may be more. On a disabled channel give it up.
@@ -80,7 +86,7 @@ class ChannelSender(ABC):
 
         """
         since_s = clock.monotonic_s()
-        lease = take_channel(conn, self._channel.name, _LEASE_S, anyway=self._is_wanted())
+        lease = take_channel(conn, self._channel.name, _LEASE_S, held=self._held, anyway=self._is_wanted())
         if lease is None:
             self._refused = 0
             return False
@@ -104,13 +110,20 @@ class ChannelSender(ABC):
         return True
 
     def _let_wait(self, conn: Connection, lease: Lease, verdict: Verdict) -> None:
-        """Let a channel wait; meanwhile others than those that failed may be tried, unless it asked to wait."""
+        """Let a channel wait; meanwhile others than those that failed may be tried, unless it asked to wait.
+
+        What became of a message that may still arrive is known to this alerter alone: no other one sends it again.
+        """
         wait_s = 0.0 if lease.is_waiting and verdict.is_of_words else verdict.wait_s
         others_wait_s = None
         if verdict.is_of_words:
             others_wait_s = min(_OTHERS_AFTER_S * len({*self._failed_files(conn).values()}), _OTHERS_WITHIN_S)
         failed = lease if lease.is_waiting else lease._replace(failures=lease.failures + 1)
-        release_channel(conn, failed, wait_s=wait_s, others_wait_s=others_wait_s)
+        if verdict.may_arrive:
+            hold_channel(conn, failed, wait_s=wait_s, held_s=_HELD_S)
+            self._held = failed.number
+        else:
+            release_channel(conn, failed, wait_s=wait_s, others_wait_s=others_wait_s)
 
     def _failed_files(self, conn: Connection) -> Mapping[str, str]:
         """Return the sites, with their files, of what waits of files of which a try failed."""

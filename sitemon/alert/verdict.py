@@ -49,12 +49,14 @@ class Verdict(NamedTuple):
     """What becomes of an alert, why, and how long to wait before the next try.
 
     `is_of_words`: whether it may have failed for what it says only, so that another, or other words, would arrive.
+    `may_arrive`: as in the answer.
     """
 
     fate: Fate
     problem: str = ""
     wait_s: float = 0.0
     is_of_words: bool = False
+    may_arrive: bool = False
 
 
 def verdict_of(answer: Answer, tries: int, failures: int, now: datetime, chance: random.Random) -> Verdict:
@@ -72,7 +74,8 @@ def verdict_of(answer: Answer, tries: int, failures: int, now: datetime, chance:
     if is_of_channel or (is_unclear and (tries < TRIES_AS_SAID or failures > 0)):
         asked_s = _seconds(answer.retry_after, now)
         wait_s = max(asked_s, _OF_CHANNEL.wait_s(failures + 1, chance))
-        return Verdict(Fate.UNAVAILABLE, problem, wait_s, not is_of_channel and answer.retry_after is None)
+        is_of_words = not is_of_channel and answer.retry_after is None
+        return Verdict(Fate.UNAVAILABLE, problem, wait_s, is_of_words, answer.may_arrive)
     wait_s = _OF_ALERT.wait_s(tries + 1, chance)
     return Verdict(Fate.REFUSED, problem, wait_s, is_of_words=answer.status not in _OF_ACCESS)
 

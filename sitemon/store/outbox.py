@@ -101,13 +101,16 @@ def add_channels(conn: Connection, names: Sequence[str]) -> None:
     rows_of(conn, _sql["add_channels"], names=list(names))
 
 
-def take_channel(conn: Connection, name: str, lease_s: float, *, anyway: bool = False) -> Lease | None:
+def take_channel(
+    conn: Connection, name: str, lease_s: float, *, held: str | None = None, anyway: bool = False
+) -> Lease | None:
     """Take a channel for so long, if there is something to send on it (or `anyway`), and nobody else has it.
 
-    Or one that waits, if it was released so that others may be tried meanwhile.
+    Or one that waits, if it was released so that others may be tried meanwhile; or one that is held by this lease, once
+    it is due.
     """
     number = str(uuid.uuid4())
-    found = rows_of(conn, _sql["take_channel"], channel=name, lease=number, lease_s=lease_s, anyway=anyway)
+    found = rows_of(conn, _sql["take_channel"], channel=name, lease=number, lease_s=lease_s, held=held, anyway=anyway)
     return Lease(name, number, *found[0]) if found else None
 
 
@@ -239,6 +242,19 @@ def release_channel(conn: Connection, lease: Lease, *, wait_s: float, others_wai
         disabled_target=lease.disabled_target,
         wait_s=wait_s,
         others_wait_s=others_wait_s,
+    )
+
+
+def hold_channel(conn: Connection, lease: Lease, *, wait_s: float, held_s: float) -> None:
+    """Let a channel wait for so many seconds, and be taken by nobody else for `held_s` after that."""
+    rows_of(
+        conn,
+        _sql["hold_channel"],
+        channel=lease.channel,
+        lease=lease.number,
+        failures=lease.failures,
+        wait_s=wait_s,
+        held_s=held_s,
     )
 
 

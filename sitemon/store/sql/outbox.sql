@@ -47,14 +47,16 @@ INSERT INTO sitemon.channel (name) SELECT unnest(%(names)s::text[]) ON CONFLICT 
 
 -- name: take_channel
 -- A channel, if there is something to send, for as long as the lease lasts: nobody else sends on it. One that waits can be
--- taken, too, if it was released for that: then its lease did not end at -infinity.
+-- taken, too, if it was released for that: then its lease did not end at -infinity. One that is held is taken by who holds it.
 UPDATE sitemon.channel SET leased_until_at = now() + %(lease_s)s * '1 second'::interval, lease = %(lease)s
 WHERE name = (
     SELECT name
     FROM sitemon.channel
     WHERE name = %(channel)s
-        AND leased_until_at <= now()
-        AND (channel.due_at <= now() OR leased_until_at > '-infinity')
+        AND CASE
+            WHEN lease = %(held)s THEN channel.due_at <= now()
+            ELSE leased_until_at <= now() AND (channel.due_at <= now() OR leased_until_at > '-infinity')
+        END
         AND (
             (%(anyway)s AND channel.due_at <= now())
             OR EXISTS (
@@ -389,6 +391,14 @@ UPDATE sitemon.channel SET
         ELSE greatest(due_at, now() + %(wait_s)s * '1 second'::interval)
     END,
     disabled_target = %(disabled_target)s
+WHERE name = %(channel)s AND lease = %(lease)s;
+
+-- name: hold_channel
+-- It waits, and for so much longer nobody else can take it.
+UPDATE sitemon.channel SET
+    leased_until_at = greatest(due_at, now() + %(wait_s)s * '1 second'::interval) + %(held_s)s * '1 second'::interval,
+    failures = %(failures)s,
+    due_at = greatest(due_at, now() + %(wait_s)s * '1 second'::interval)
 WHERE name = %(channel)s AND lease = %(lease)s;
 
 -- name: retry

@@ -2,11 +2,14 @@
 
 import threading
 import time
+from datetime import timedelta
 
 import pytest
 
+from sitemon.alert.outlets import sender_of
 from sitemon.apprise_services import Sent, Service
-from tests.integration.alert.scene import Scene
+from tests.databases import rows
+from tests.integration.alert.scene import Scene, pass_time
 from tests.integration.alert.test_people import A_MINUTE_H
 
 Hanging = tuple[Service, threading.Event, list[str]]
@@ -62,6 +65,45 @@ def test_nor_is_it_the_answer_to_a_message_of_another_time_that_says_the_same(ha
     assert asked == ["a", "a"]
     assert service.send("a", "body", is_bad_news=True, number="1").is_delivered
     assert asked == ["a", "a"]
+
+
+def test_no_other_alerter_sends_what_may_still_arrive(
+    scene: Scene, hanging: Hanging, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service, go_on, asked = hanging
+    monkeypatch.setattr("sitemon.alert.outlets.Service", lambda *_: service)
+    people = scene.receiver.people()
+    scene.use(people, group_for_s=0.0)
+    [ours], other = scene.senders, sender_of(people, str)
+    scene.write(scene.results("uddd"))
+    scene.decide()
+    assert ours.send_due(scene.conn)
+    pass_time(scene.conn, timedelta(seconds=10))
+    assert (other.send_due(scene.conn), ours.send_due(scene.conn)) == (False, True)
+    go_on.set()
+    assert service._abandoned is not None
+    service._abandoned.thread.join(10)
+    pass_time(scene.conn, timedelta(seconds=30))
+    assert (other.send_due(scene.conn), ours.send_due(scene.conn)) == (False, True)
+    assert rows(scene.conn, "SELECT delivered_at IS NOT NULL FROM sitemon.outbox") == [(True,)]
+    assert len(asked) == 1
+
+
+def test_where_its_alerter_is_gone_another_one_sends_it(
+    scene: Scene, hanging: Hanging, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service, go_on, _ = hanging
+    monkeypatch.setattr("sitemon.alert.outlets.Service", lambda *_: service)
+    people = scene.receiver.people()
+    scene.use(people, group_for_s=0.0)
+    scene.write(scene.results("uddd"))
+    scene.decide()
+    assert scene.senders[0].send_due(scene.conn)
+    go_on.set()
+    scene.senders = [sender_of(people, str)]
+    pass_time(scene.conn, timedelta(minutes=2))
+    scene.send()
+    assert rows(scene.conn, "SELECT delivered_at IS NOT NULL FROM sitemon.outbox") == [(True,)]
 
 
 def test_a_message_keeps_its_number_when_it_is_sent_again_and_no_other_one_has_it(
