@@ -4,7 +4,7 @@ Redis hands a message also to a worker that is frozen, or killed before it has n
 note each batch that they receive.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Final, NamedTuple
 
 import kombu
@@ -24,12 +24,6 @@ CHECK_SLOTS: Final = "sitemon.check_slots"
 
 CONFIRM_SLOTS: Final = "sitemon.confirm_slots"
 """The same for confirming checks, which nobody waits for: what cannot be checked in time is dropped."""
-
-MOST_WAITING: Final = 1_250
-"""Messages in a region's queue beyond which a beat sheds slots: later they would be too, and Redis is bounded."""
-
-MOST_BYTES: Final = 128 << 20
-"""In the queues of all regions, shared out among those that are not empty: of 100, a hundred usual messages each."""
 
 _NEVER_EMPTY_S: Final = 3_600
 """After so long a queue is deleted: nobody serves its region, or what is sent there is too late by far."""
@@ -86,10 +80,9 @@ def note_received(client: Any, batch_id: str) -> None:
 
 
 class Look(NamedTuple):
-    """How many messages wait in each region's queue, where it is too much, and which batches were noted by then."""
+    """How many messages wait in each region's queue, and how many bytes; and which batches were noted by then."""
 
-    waiting: dict[str, int]
-    full: set[str]
+    waiting: dict[str, tuple[int, int]]
     noted: set[str]
 
 
@@ -103,15 +96,8 @@ def look(client: Any, regions: Collection[str], batch_ids: Collection[str]) -> L
     for batch_id in batch_ids:
         asking.exists(_NOTE + batch_id)
     found, *are_noted = asking.execute()
-    by_region = dict(zip(regions, found, strict=True))
     noted = {batch_id for batch_id, is_noted in zip(batch_ids, are_noted, strict=True) if is_noted}
-    return Look({region: count for region, (count, _) in by_region.items()}, full_regions(by_region), noted)
-
-
-def full_regions(found: Mapping[str, tuple[int, int]]) -> set[str]:
-    """Return the regions in which too much waits, by the messages and bytes in each."""
-    share = MOST_BYTES // max(sum(count > 0 for count, _ in found.values()), 1)
-    return {region for region, (count, size) in found.items() if count > MOST_WAITING or size > share}
+    return Look({region: (count, size) for region, (count, size) in zip(regions, found, strict=True)}, noted)
 
 
 def delete_queues(client: Any, regions: Collection[str]) -> None:

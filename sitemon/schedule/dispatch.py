@@ -13,6 +13,7 @@ from sitemon.schedule.effects import Effects
 from sitemon.schedule.lease import Lease, Progress
 from sitemon.schedule.plan import DueSlot, Plan
 from sitemon.schedule.resend import Unreceived
+from sitemon.schedule.room import Room, Waiting
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +37,7 @@ class Dispatch:
         self._effects = effects
         self._unsent: list[Batch] = []
         self._unreceived = Unreceived()
+        self._room = Room()
         self._full_regions: set[str] = set()
 
     def begin(self, now_ms: int) -> None:
@@ -45,7 +47,7 @@ class Dispatch:
             theirs = Progress()
         sent_ms = max(ours.sent_ms, theirs.sent_ms) or now_ms
         self.progress = Progress(min(sent_ms, now_ms), max(ours.reached_ms, theirs.reached_ms, now_ms))
-        self._unsent, self._unreceived = [], Unreceived()
+        self._unsent, self._unreceived, self._room = [], Unreceived(), Room()
 
     def send_due(self, plan: Plan, now_ms: int) -> int:
         """Send what is due, not more at once than the lease lasts for; return up to when all of it is sent."""
@@ -67,15 +69,19 @@ class Dispatch:
         """See where so much waits that what is due is shed until the next look, and send again what nobody has."""
         with mapped():
             delete_queues(self._lease.client, self._unreceived.batches.keys() - regions)
-            found = look(self._lease.client, regions, self._unreceived.ids_in(set(regions) - self._full_regions))
-        if lost := self._unreceived.lost(found.waiting, found.noted)[:most_again]:
+            known = self._unreceived.known_in(set(regions) - self._full_regions)
+            found = look(self._lease.client, regions, [batch.id for batch in known])
+        waiting = {region: Waiting(*found.waiting[region]) for region in regions}
+        messages = {region: one.messages for region, one in waiting.items()}
+        if lost := self._unreceived.lost(messages, found.noted)[:most_again]:
             log.warning("beat.sent_again: %s slots that no worker received", sum(len(batch.slots) for batch in lost))
         for batch in lost:
             self._effects.send(batch)
             self._unreceived.forget(batch)
-        if found.full != self._full_regions:
-            log.warning("beat.queues_full: slots are shed in %s", ", ".join(sorted(found.full)) or "no region any more")
-        self._full_regions = found.full
+        full = self._room.full(waiting, {batch.region for batch in known if batch.id in found.noted})
+        if full != self._full_regions:
+            log.warning("beat.queues_full: slots are shed in %s", ", ".join(sorted(full)) or "no region any more")
+        self._full_regions = full
 
     def _shed(self, slots: Iterable[DueSlot], now_ms: int) -> None:
         sites, reason = self._effects.sites().by_name, Reason.SHED

@@ -26,11 +26,11 @@ class Unreceived:
         """Look for it no longer."""
         self.batches[batch.region].remove(batch)
 
-    def ids_in(self, regions: Collection[str]) -> list[str]:
-        """Return the ids of those of these regions, and forget the others: nobody looks for them any more."""
+    def known_in(self, regions: Collection[str]) -> list[Batch]:
+        """Return those of these regions, and forget the others: nobody looks for them any more."""
         share = self._most // max(sum(map(bool, self.batches.values())), 1)
         self.batches = defaultdict(list, {name: self.batches[name][-share:] for name in regions})
-        return [batch.id for batches in self.batches.values() for batch in batches]
+        return [batch for batches in self.batches.values() for batch in batches]
 
     def lost(self, waiting: Mapping[str, int], noted: Collection[str]) -> list[Batch]:
         """Return those to send again, by how many waited in each region's queue and which ids were noted after that."""

@@ -65,6 +65,7 @@ PURE = [
     "schedule/plan.py",
     "schedule/batch.py",
     "schedule/resend.py",
+    "schedule/room.py",
     "record/batch.py",
     "record/dead_letter_limit.py",
     "checks/owners.py",

@@ -51,6 +51,8 @@ def main() -> None:
         _answer_all(sys.stdin.buffer, sys.stdout.buffer)
     except MemoryError:
         status = OUT_OF_MEMORY
+    except BrokenPipeError:
+        pass  # our parent was killed
     os._exit(status)  # to free what there is could take as long as the question may
 
 

@@ -4,9 +4,9 @@ import pytest
 import redis
 from celery import Celery
 
-from sitemon import queues
 from sitemon.model.site import Site
 from sitemon.queues import CHECK_SLOTS, send_slots
+from sitemon.schedule import room
 from sitemon.schedule.batch import Batch
 from sitemon.schedule.leader import LOOK_EVERY_S, Leader
 from sitemon.schedule.lease import Lease
@@ -27,6 +27,14 @@ class Unserved(World):
     def send(self, batch: Batch) -> None:
         super().send(batch)
         send_slots(self.app, CHECK_SLOTS, batch.region, batch.slots, task_id=batch.id)
+
+
+class ServedByDefault(World):
+    """A world in which workers are in the default region alone."""
+
+    def send(self, batch: Batch) -> None:
+        self.is_received = batch.region == "default"
+        super().send(batch)
 
 
 def names_of(client: redis.Redis) -> set[str]:
@@ -71,7 +79,7 @@ def test_what_was_in_a_full_queue_is_not_sent_again_once_that_is_gone(client: re
     around.is_received = False
     leader = Leader(Lease(client), around)
     run(leader, START_MS, START_MS + 1_000)
-    client.lpush("checks.eu", *(["message"] * (queues.MOST_WAITING + 1)))
+    client.lpush("checks.eu", *(["message"] * (room.MOST_WAITING + 1)))
     run(leader, START_MS + 1_500, START_MS + 3 * LOOK_MS)
     client.delete("checks.eu")
     run(leader, START_MS + 3 * LOOK_MS, START_MS + 7 * LOOK_MS)
@@ -82,7 +90,7 @@ def test_what_was_in_a_full_queue_is_not_sent_again_once_that_is_gone(client: re
 def test_what_waits_in_all_regions_is_bounded_and_who_has_little_goes_on(
     client: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(queues, "MOST_BYTES", 5 << 20)
+    monkeypatch.setattr(room, "MOST_BYTES", 5 << 20)
     message, many = "m" * 50_000, tuple(f"r{number}" for number in range(4))
     far = Site(name="far", url="http://far.example/", interval_ms=1_000, regions=many)
     around = World(client, far, SHOP)
@@ -98,3 +106,17 @@ def test_what_waits_in_all_regions_is_bounded_and_who_has_little_goes_on(
     around.missed.clear()
     run(leader, START_MS + 22_500, START_MS + 25_000)
     assert {result.region for result in around.missed} == set(many) - {"r0"}
+
+
+def test_a_region_that_is_served_has_room_beside_many_that_nobody_serves(client: redis.Redis) -> None:
+    message, many = "m" * 50_000, tuple(f"r{number}" for number in range(80))
+    far = Site(name="far", url="http://far.example/", interval_ms=10_000, regions=many)
+    around = ServedByDefault(client, far, SHOP)
+    leader = Leader(Lease(client), around)
+    run(leader, START_MS, START_MS + 65 * LOOK_MS)
+    for region in many:
+        client.lpush(f"checks.{region}", message)
+    client.lpush("checks.default", *([message] * 40))
+    around.missed.clear()
+    run(leader, START_MS + 65 * LOOK_MS, START_MS + 75 * LOOK_MS)
+    assert around.missed == []

@@ -13,21 +13,25 @@ def known(most: int, **counts: int) -> Unreceived:
     return unreceived
 
 
+def ids(batches: list[Batch]) -> list[str]:
+    return [batch.id for batch in batches]
+
+
 def sent_again(unreceived: Unreceived, **waiting: int) -> list[str]:
     """Look for them while so many wait in each region, and send again those that are lost; return their ids."""
-    unreceived.ids_in(waiting.keys())
+    unreceived.known_in(waiting.keys())
     lost = unreceived.lost(waiting, ())
     for batch in lost:
         unreceived.forget(batch)
-    return [batch.id for batch in lost]
+    return ids(lost)
 
 
 def test_of_a_region_the_newest_are_looked_for() -> None:
-    assert known(5, eu=8).ids_in({"eu"}) == [f"eu-{number}" for number in range(3, 8)]
+    assert ids(known(5, eu=8).known_in({"eu"})) == [f"eu-{number}" for number in range(3, 8)]
 
 
 def test_regions_share_what_is_known() -> None:
-    assert sorted(known(8, eu=20, us=20, asia=2).ids_in({"eu", "us", "asia"})) == [
+    assert sorted(ids(known(8, eu=20, us=20, asia=2).known_in({"eu", "us", "asia"}))) == [
         "asia-0",
         "asia-1",
         "eu-18",
