@@ -75,8 +75,8 @@ class ChannelSender(ABC):
         self._refused = 0
         """So many were refused in a row, and without a pause."""
         self._failed_at_s = -math.inf
-        self._lease_number: str | None = None
-        """Of the last lease. Where that could not be released, or was to be held, the channel is still ours."""
+        self._held: str | None = None
+        """The number of the lease by which nobody else has the channel."""
 
     def send_due(self, conn: Connection) -> bool:
         """Send what is due, some alerts at most; return whether there may be more. On a disabled channel give it up.
@@ -86,11 +86,10 @@ class ChannelSender(ABC):
 
         """
         since_s = clock.monotonic_s()
-        lease = take_channel(conn, self._channel.name, _LEASE_S, held=self._lease_number, anyway=self._is_wanted())
+        lease = take_channel(conn, self._channel.name, _LEASE_S, held=self._held, anyway=self._is_wanted())
         if lease is None:
             self._refused = 0
             return False
-        self._lease_number = lease.number
         target = target_of(self._channel)
         if lease.disabled_target == target:
             is_more = give_up(conn, lease.channel, _GONE)
@@ -122,6 +121,7 @@ class ChannelSender(ABC):
         failed = lease if lease.is_waiting else lease._replace(failures=lease.failures + 1)
         if verdict.may_arrive:
             hold_channel(conn, failed, wait_s=wait_s, held_s=_HELD_S)
+            self._held = failed.number
         else:
             release_channel(conn, failed, wait_s=wait_s, others_wait_s=others_wait_s)
 

@@ -1,15 +1,12 @@
 """No alert is lost, whatever becomes of the receiver or of the alerter, and each is told apart by its id."""
 
 from contextlib import closing
-from unittest.mock import Mock
 
 import pytest
 
 from sitemon import clock
-from sitemon.alert.outlets import sender_of
 from sitemon.config.servers import Credentials, PostgresServer
 from sitemon.model.alerts import Channel
-from sitemon.model.errors import RetryableError
 from sitemon.store.connect import connect
 from sitemon.store.incident import take_sites
 from sitemon.store.names import Names
@@ -81,23 +78,6 @@ def test_what_cannot_be_delivered_for_a_day_is_shown_and_can_be_sent_again(scene
     assert retry_alerts(scene.conn) == 1
     scene.send()
     assert scene.said == OUTAGE[:1]
-
-
-def test_an_alerter_that_loses_postgres_while_it_sends_has_its_channel_at_once(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    [ours], other = scene.senders, sender_of(scene.receiver.channel(), str)
-    for site in ("shop", "wiki"):
-        scene.write(scene.results("uddd", site=site))
-    scene.decide()
-    with monkeypatch.context() as patch:
-        patch.setattr("sitemon.alert.sender.mark_delivered", Mock(side_effect=RetryableError("away")))
-        with pytest.raises(RetryableError):
-            ours.send_due(scene.conn)
-    assert not other.send_due(scene.conn)
-    assert ours.send_due(scene.conn)
-    assert [event["data"]["site"] for event in scene.receiver.events] == ["shop", "shop", "wiki"]
-    assert len({event["data"]["id"] for event in scene.receiver.events}) == 2
 
 
 def test_a_channel_that_is_down_holds_up_no_other(scene: Scene) -> None:

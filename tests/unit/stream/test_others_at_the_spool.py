@@ -42,7 +42,13 @@ def test_they_may_read_none_of_its_files(folder: Path) -> None:
     finally:
         os.umask(before)
     modes = {file.name: file.stat().st_mode & 0o777 for file in (folder, *folder.iterdir())}
-    assert modes == {"spool": 0o700, "spool-0.db": 0o600, "spool-0.db-journal": 0o600, "spool-0.lock": 0o600}
+    assert modes == {
+        "spool": 0o700,
+        "spool-0.db": 0o600,
+        "spool-0.db-journal": 0o600,
+        "spool-0.db-reserve": 0o600,
+        "spool-0.lock": 0o600,
+    }
     spool.close()
 
 

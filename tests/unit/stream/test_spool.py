@@ -1,5 +1,8 @@
 """What is appended to the spool is there, in order, for whoever opens it next."""
 
+import os
+import resource
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -14,6 +17,7 @@ from sitemon.model.errors import ConfigurationError, SpoolFullError
 from sitemon.stream.producer import Record
 from sitemon.stream.spool import Spool
 from sitemon.stream.spool_folder import abandoned_spools, open_spool
+from tests.children import holds_in_a_child
 
 MAX = 1 << 30
 HERE = "servers kafka:9092"
@@ -283,3 +287,20 @@ def test_a_row_that_is_no_record_says_so_and_those_around_it_are_read(spool: Spo
     assert second.id == 2
     assert second.problem
     assert isinstance(second.record.key, bytes)
+
+
+def test_on_a_full_disk_what_was_sent_is_deleted_all_the_same(spool: Spool) -> None:
+    """To delete all at once takes a journal as large as the file."""
+    spool.append([record(number, 600) for number in range(4_000)])
+
+    def is_emptied() -> bool:
+        largest = spool.file.stat().st_size
+        resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest))
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        try:
+            os.truncate(spool.file, largest + 1)
+        except OSError:
+            spool.remove(3_999)
+        return contents(spool) == [record(3_999, 600)]
+
+    assert holds_in_a_child(is_emptied)
