@@ -42,7 +42,9 @@ log = logging.getLogger(__name__)
 
 _LEASE_S: Final = 120.0
 _HELD_S: Final = 30.0
-"""So long after a channel has waited nobody but the alerter whose message may still arrive sends there."""
+"""For so long after it is due again only the alerter whose message may still arrive can take a channel."""
+_LONGEST_HOLD_S: Final = 600.0
+"""A service that hangs for longer is left to the other alerters, too."""
 
 _ALERTS_AT_ONCE: Final = 4
 _MOST_IN_VAIN: Final = 32
@@ -77,6 +79,7 @@ class ChannelSender(ABC):
         self._failed_at_s = -math.inf
         self._held: str | None = None
         """The number of the lease by which nobody else has the channel."""
+        self._held_since_s = math.inf
 
     def send_due(self, conn: Connection) -> bool:
         """Send what is due, some alerts at most; return whether there may be more. On a disabled channel give it up.
@@ -119,7 +122,9 @@ class ChannelSender(ABC):
         if verdict.is_of_words:
             others_wait_s = min(_OTHERS_AFTER_S * len({*self._failed_files(conn).values()}), _OTHERS_WITHIN_S)
         failed = lease if lease.is_waiting else lease._replace(failures=lease.failures + 1)
-        if verdict.may_arrive:
+        now_s = clock.monotonic_s()
+        self._held_since_s = min(self._held_since_s, now_s) if verdict.may_arrive else math.inf
+        if now_s < self._held_since_s + _LONGEST_HOLD_S and verdict.may_arrive:
             hold_channel(conn, failed, wait_s=wait_s, held_s=_HELD_S)
             self._held = failed.number
         else:
@@ -150,8 +155,9 @@ class ChannelSender(ABC):
 
     def _verdict_without_foreign_words(self, verdict: Verdict, answer: Answer, tries: int, lease: Lease) -> Verdict:
         """Return what becomes of an alert after a second answer, to what is left of it without foreign words."""
-        if self._verdict(answer, tries, lease).fate is Fate.DELIVERED:
-            return Verdict(Fate.DELIVERED)
+        again = self._verdict(answer, tries, lease)
+        if again.fate is Fate.DELIVERED or again.may_arrive:
+            return again
         also = ", also without what the site said" if verdict.fate is Fate.REFUSED else ""
         return verdict._replace(problem=verdict.problem + also)
 

@@ -118,7 +118,8 @@ def stop_(number: int, withdraw: bool, postgres: Postgres) -> int:
 def list_(since: float, limit: int, as_json: bool, postgres: Postgres) -> None:
     """List windows, planned, running, over and withdrawn ones.
 
-    Those that somebody declared come before those of sites.yaml; of each, those that begin last come first.
+    Those that somebody declared come before those of sites.yaml; of each, those that began last come first, then those
+    that begin next.
     """
     now = clock.utc_now()
     with postgres.connected("maintenance") as conn:

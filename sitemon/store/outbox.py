@@ -106,8 +106,8 @@ def take_channel(
 ) -> Lease | None:
     """Take a channel for so long, if there is something to send on it (or `anyway`), and nobody else has it.
 
-    Or one that waits, if it was released so that others may be tried meanwhile; or one that is held by this lease, once
-    it is due.
+    Or one that waits, if it was released so that others may be tried meanwhile; or one that is due, and `held` by this
+    lease of ours.
     """
     number = str(uuid.uuid4())
     found = rows_of(conn, _sql["take_channel"], channel=name, lease=number, lease_s=lease_s, held=held, anyway=anyway)
@@ -253,6 +253,7 @@ def hold_channel(conn: Connection, lease: Lease, *, wait_s: float, held_s: float
         channel=lease.channel,
         lease=lease.number,
         failures=lease.failures,
+        disabled_target=lease.disabled_target,
         wait_s=wait_s,
         held_s=held_s,
     )

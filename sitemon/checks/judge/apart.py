@@ -104,7 +104,7 @@ class JudgeProcess:
         """Return the verdict. If the process dies of the question twice, that is the verdict.
 
         So it is if one that was started for it has too little memory: in another, questions before may have kept some.
-        One in which they keep much ends: what a library makes of too little memory is not always a MemoryError.
+        One that keeps much is ended: a decompressor that has too little memory says that the page is broken.
 
         Raises:
             OSError: no process can be started.
@@ -150,8 +150,11 @@ def _asked(process: subprocess.Popen[bytes], question: Question) -> Verdict:
 
 def _held_bytes(process: subprocess.Popen[bytes]) -> int:
     """Return how much address space a process holds, on Linux: proc(5)."""
-    statm = Path(f"/proc/{process.pid}/statm")
-    return int(statm.read_text().split()[0]) * resource.getpagesize() if statm.exists() else 0
+    try:
+        pages = Path(f"/proc/{process.pid}/statm").read_text().split()[0]
+    except OSError:
+        return 0
+    return int(pages) * resource.getpagesize()
 
 
 def _length(count: int) -> bytes:

@@ -273,5 +273,9 @@ SELECT
 FROM sitemon.maintenance
 WHERE until_at >= %(since)s
 GROUP BY maintenance_id
-ORDER BY bool_or(is_configured), min(from_at) DESC, maintenance_id DESC
+ORDER BY
+    bool_or(is_configured),
+    greatest(min(from_at), now()),
+    min(from_at) DESC,
+    maintenance_id DESC
 LIMIT %(most)s;

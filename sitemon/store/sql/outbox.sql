@@ -398,7 +398,8 @@ WHERE name = %(channel)s AND lease = %(lease)s;
 UPDATE sitemon.channel SET
     leased_until_at = greatest(due_at, now() + %(wait_s)s * '1 second'::interval) + %(held_s)s * '1 second'::interval,
     failures = %(failures)s,
-    due_at = greatest(due_at, now() + %(wait_s)s * '1 second'::interval)
+    due_at = greatest(due_at, now() + %(wait_s)s * '1 second'::interval),
+    disabled_target = %(disabled_target)s
 WHERE name = %(channel)s AND lease = %(lease)s;
 
 -- name: retry

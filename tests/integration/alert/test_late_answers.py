@@ -83,13 +83,13 @@ def test_no_other_alerter_sends_what_may_still_arrive(
     go_on.set()
     assert service._abandoned is not None
     service._abandoned.thread.join(10)
-    pass_time(scene.conn, timedelta(seconds=30))
+    pass_time(scene.conn, timedelta(seconds=12))
     assert (other.send_due(scene.conn), ours.send_due(scene.conn)) == (False, True)
     assert rows(scene.conn, "SELECT delivered_at IS NOT NULL FROM sitemon.outbox") == [(True,)]
     assert len(asked) == 1
 
 
-def test_where_its_alerter_is_gone_another_one_sends_it(
+def test_where_its_alerter_is_gone_another_one_sends_it_once_that_may_take_no_longer(
     scene: Scene, hanging: Hanging, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     service, go_on, _ = hanging
@@ -99,11 +99,34 @@ def test_where_its_alerter_is_gone_another_one_sends_it(
     scene.write(scene.results("uddd"))
     scene.decide()
     assert scene.senders[0].send_due(scene.conn)
-    go_on.set()
+    monkeypatch.undo()
     scene.senders = [sender_of(people, str)]
-    pass_time(scene.conn, timedelta(minutes=2))
+    pass_time(scene.conn, timedelta(seconds=10))
     scene.send()
-    assert rows(scene.conn, "SELECT delivered_at IS NOT NULL FROM sitemon.outbox") == [(True,)]
+    assert scene.receiver.tries == 0
+    pass_time(scene.conn, timedelta(seconds=30))
+    scene.send()
+    assert scene.receiver.tries == 1
+    go_on.set()
+
+
+def test_a_service_that_hangs_for_long_is_left_to_others_too(
+    scene: Scene, hanging: Hanging, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service, go_on, _ = hanging
+    monkeypatch.setattr("sitemon.alert.outlets.Service", lambda *_: service)
+    people = scene.receiver.people()
+    scene.use(people, group_for_s=0.0)
+    scene.write(scene.results("uddd"))
+    scene.decide()
+    monkeypatch.setattr("sitemon.alert.sender._LONGEST_HOLD_S", 0.0)
+    assert scene.senders[0].send_due(scene.conn)
+    monkeypatch.undo()
+    scene.senders = [sender_of(people, str)]
+    pass_time(scene.conn, timedelta(seconds=10))
+    scene.send()
+    assert scene.receiver.tries == 1
+    go_on.set()
 
 
 def test_a_message_keeps_its_number_when_it_is_sent_again_and_no_other_one_has_it(

@@ -195,10 +195,10 @@ def door(serve: ServerFactory, busy: Server) -> Server:
 
 def test_nor_is_that_for_one_at_a_redirects_host(make_engine: EngineFactory, busy: Server, door: Server) -> None:
     engine = make_engine(per_host=1)
-    engine.submit(site(busy.url("/hang"), timeout_s=0.6), lambda _: None)
+    engine.submit(site(busy.url("/hang"), timeout_s=1.5), lambda _: None)
     wait_until(lambda: len(busy.asked) == 1, 5)
     began_s = monotonic_s()
-    seen = observed(engine, site(door.url(), timeout_s=2.0))
+    seen = observed(engine, site(door.url(), timeout_s=4.0))
     assert monotonic_s() - began_s - seen.latency_s > 0.4
     assert (seen.outcome, seen.redirects) == (Outcome.UP, 1)
     assert sum(phases_sum_s(hop) for hop in seen.hops) == pytest.approx(seen.latency_s, abs=0.002)

@@ -32,7 +32,7 @@ def phases_sum_s(seen: Observation | Hop) -> float:
 
 
 def assert_took_the_time(seen: Observation, phase_s: float) -> None:
-    """The sleep is in this phase and, as the phases add up, in no other.
+    """Some of the sleep is in this phase, and nothing is in two.
 
     How long the others took is not asked: on a busy machine a server of a test may answer late. Of the sleep itself
     much may be missing: what our process waits for a CPU is no part of any phase.

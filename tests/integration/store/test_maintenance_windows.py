@@ -178,7 +178,8 @@ def test_windows_are_listed_with_what_became_of_them(rolled_up: Connection) -> N
     found = read_windows(rolled_up, at(0), 100)
     states = {one.maintenance_id: one.state for one in found}
     assert states == {over: "over", running: "running", planned: "planned", never: "withdrawn"}
-    assert (found[-1].sites, found[-1].reason, found[-1].declared_by) == (["shop"], "upgrade", "anna")
+    assert [one.maintenance_id for one in found] == [never, running, over, planned]
+    assert (found[2].sites, found[2].reason, found[2].declared_by) == (["shop"], "upgrade", "anna")
 
 
 def test_outcomes_are_kept_as_they_were(rolled_up: Connection) -> None:
