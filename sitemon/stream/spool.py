@@ -138,6 +138,7 @@ class Spool:
                 self._remove_in_pieces(up_to_id)
             except SpoolFullError:
                 self._reserve.unlink(missing_ok=True)
+                self._has_reserve = False
                 self._remove_in_pieces(up_to_id)
             if self._on_file:
                 self._keep_reserve()
@@ -218,15 +219,16 @@ class Spool:
         if not taken:
             raise SpoolFullError(f"the spool {self.file} is damaged again and again")
         self._on_file += sum(len(append.records) for append in taken)
-        if not self._has_reserve:
-            self._keep_reserve()
+        self._keep_reserve()
         return taken
 
     def _keep_reserve(self) -> None:
-        """Keep room on the disk in which to delete, as long as there is some."""
-        self._has_reserve = True
+        """Keep room on the disk in which to delete, where none is kept yet and there is some."""
+        if self._has_reserve:
+            return
         with contextlib.suppress(OSError), os.fdopen(open_own(self._reserve, os.O_RDWR), "wb") as file:
             os.posix_fallocate(file.fileno(), 0, _RESERVE_BYTES)
+            self._has_reserve = True
 
     def _full(self, most_bytes: int) -> SpoolFullError:
         return SpoolFullError(f"the spool {self.folder} holds its {most_bytes:,} bytes")
