@@ -79,7 +79,7 @@ class ChannelSender(ABC):
         self._failed_at_s = -math.inf
         self._held: str | None = None
         """The number of the lease by which nobody else has the channel."""
-        self._held_since_s = math.inf
+        self._hangs_since_s = math.inf
 
     def send_due(self, conn: Connection) -> bool:
         """Send what is due, some alerts at most; return whether there may be more. On a disabled channel give it up.
@@ -102,6 +102,7 @@ class ChannelSender(ABC):
             self._failed_at_s = since_s
         lease = lease._replace(disabled_target=None)
         verdict = self._send_some(conn, lease, since_s)
+        self._hangs_since_s = min(self._hangs_since_s, clock.monotonic_s()) if verdict.may_arrive else math.inf
         if verdict.fate is Fate.UNAVAILABLE:
             self._failed_at_s = clock.monotonic_s()
             self._let_wait(conn, lease, verdict)
@@ -122,9 +123,7 @@ class ChannelSender(ABC):
         if verdict.is_of_words:
             others_wait_s = min(_OTHERS_AFTER_S * len({*self._failed_files(conn).values()}), _OTHERS_WITHIN_S)
         failed = lease if lease.is_waiting else lease._replace(failures=lease.failures + 1)
-        now_s = clock.monotonic_s()
-        self._held_since_s = min(self._held_since_s, now_s) if verdict.may_arrive else math.inf
-        if now_s < self._held_since_s + _LONGEST_HOLD_S and verdict.may_arrive:
+        if verdict.may_arrive and clock.monotonic_s() < self._hangs_since_s + _LONGEST_HOLD_S:
             hold_channel(conn, failed, wait_s=wait_s, held_s=_HELD_S)
             self._held = failed.number
         else:

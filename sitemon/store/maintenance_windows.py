@@ -297,8 +297,8 @@ class KnownWindow(NamedTuple):
 def read_windows(conn: Connection, since: datetime, most: int) -> list[KnownWindow]:
     """Return so many of the windows that last longer than up to a moment.
 
-    Those that somebody declared come before those of the configuration; of each, those
-    that began last come first, then those that begin next.
+    Those that somebody declared come before those of the configuration; of each, those that began last come first, then
+    those that begin next.
 
     Raises:
         RetryableError, RefusedError: as `sitemon.store.errors.translated` says.

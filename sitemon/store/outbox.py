@@ -233,30 +233,12 @@ def release_channel(conn: Connection, lease: Lease, *, wait_s: float, others_wai
 
     While it waits it can be taken after `others_wait_s`, to try what has not failed.
     """
-    rows_of(
-        conn,
-        _sql["release_channel"],
-        channel=lease.channel,
-        lease=lease.number,
-        failures=lease.failures,
-        disabled_target=lease.disabled_target,
-        wait_s=wait_s,
-        others_wait_s=others_wait_s,
-    )
+    rows_of(conn, _sql["release_channel"], **lease._asdict(), wait_s=wait_s, others_wait_s=others_wait_s)
 
 
 def hold_channel(conn: Connection, lease: Lease, *, wait_s: float, held_s: float) -> None:
     """Let a channel wait for so many seconds, and be taken by nobody else for `held_s` after that."""
-    rows_of(
-        conn,
-        _sql["hold_channel"],
-        channel=lease.channel,
-        lease=lease.number,
-        failures=lease.failures,
-        disabled_target=lease.disabled_target,
-        wait_s=wait_s,
-        held_s=held_s,
-    )
+    rows_of(conn, _sql["hold_channel"], **lease._asdict(), wait_s=wait_s, held_s=held_s)
 
 
 def retry_alerts(conn: Connection) -> int:

@@ -391,7 +391,7 @@ UPDATE sitemon.channel SET
         ELSE greatest(due_at, now() + %(wait_s)s * '1 second'::interval)
     END,
     disabled_target = %(disabled_target)s
-WHERE name = %(channel)s AND lease = %(lease)s;
+WHERE name = %(channel)s AND lease = %(number)s;
 
 -- name: hold_channel
 -- It waits, and for so much longer nobody else can take it.
@@ -400,7 +400,7 @@ UPDATE sitemon.channel SET
     failures = %(failures)s,
     due_at = greatest(due_at, now() + %(wait_s)s * '1 second'::interval),
     disabled_target = %(disabled_target)s
-WHERE name = %(channel)s AND lease = %(lease)s;
+WHERE name = %(channel)s AND lease = %(number)s;
 
 -- name: retry
 -- Send again at once what waits, and what was given up; what was overtaken is given up again.

@@ -6,8 +6,10 @@ from datetime import timedelta
 
 import pytest
 
+from sitemon import clock
 from sitemon.alert.outlets import sender_of
 from sitemon.apprise_services import Sent, Service
+from sitemon.model.alerts import Channel
 from tests.databases import rows
 from tests.integration.alert.scene import Scene, pass_time
 from tests.integration.alert.test_people import A_MINUTE_H
@@ -67,66 +69,78 @@ def test_nor_is_it_the_answer_to_a_message_of_another_time_that_says_the_same(ha
     assert asked == ["a", "a"]
 
 
-def test_no_other_alerter_sends_what_may_still_arrive(
-    scene: Scene, hanging: Hanging, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    service, go_on, asked = hanging
-    monkeypatch.setattr("sitemon.alert.outlets.Service", lambda *_: service)
+@pytest.fixture
+def told_by_it(scene: Scene, hanging: Hanging, monkeypatch: pytest.MonkeyPatch) -> Channel:
+    """A channel on which an alert is due; the scene's sender has the service that hangs, new ones the receiver."""
     people = scene.receiver.people()
-    scene.use(people, group_for_s=0.0)
-    [ours], other = scene.senders, sender_of(people, str)
+    with monkeypatch.context() as patch:
+        patch.setattr("sitemon.alert.outlets.Service", lambda *_: hanging[0])
+        scene.use(people, group_for_s=0.0)
     scene.write(scene.results("uddd"))
     scene.decide()
-    assert ours.send_due(scene.conn)
-    pass_time(scene.conn, timedelta(seconds=10))
-    assert (other.send_due(scene.conn), ours.send_due(scene.conn)) == (False, True)
+    return people
+
+
+def let_it_end(hanging: Hanging) -> None:
+    service, go_on, _ = hanging
     go_on.set()
     assert service._abandoned is not None
     service._abandoned.thread.join(10)
+
+
+def test_no_other_alerter_sends_what_may_still_arrive(scene: Scene, hanging: Hanging, told_by_it: Channel) -> None:
+    [ours], other = scene.senders, sender_of(told_by_it, str)
+    assert ours.send_due(scene.conn)
+    pass_time(scene.conn, timedelta(seconds=10))
+    assert (other.send_due(scene.conn), ours.send_due(scene.conn)) == (False, True)
+    let_it_end(hanging)
     pass_time(scene.conn, timedelta(seconds=12))
     assert (other.send_due(scene.conn), ours.send_due(scene.conn)) == (False, True)
     assert rows(scene.conn, "SELECT delivered_at IS NOT NULL FROM sitemon.outbox") == [(True,)]
-    assert len(asked) == 1
+    assert (len(hanging[-1]), scene.receiver.tries) == (1, 0)
+
+
+def test_nor_does_it_when_the_service_hangs_again_much_later(
+    scene: Scene, hanging: Hanging, told_by_it: Channel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [ours], other = scene.senders, sender_of(told_by_it, str)
+    assert ours.send_due(scene.conn)
+    let_it_end(hanging)
+    pass_time(scene.conn, timedelta(seconds=10))
+    assert ours.send_due(scene.conn)
+    hanging[1].clear()
+    scene.write(scene.results("u", start=4))
+    scene.decide()
+    now_s = clock.monotonic_s
+    monkeypatch.setattr(clock, "monotonic_s", lambda: now_s() + 3_600)
+    assert ours.send_due(scene.conn)
+    pass_time(scene.conn, timedelta(seconds=10))
+    assert not other.send_due(scene.conn)
+    let_it_end(hanging)
 
 
 def test_where_its_alerter_is_gone_another_one_sends_it_once_that_may_take_no_longer(
-    scene: Scene, hanging: Hanging, monkeypatch: pytest.MonkeyPatch
+    scene: Scene, hanging: Hanging, told_by_it: Channel
 ) -> None:
-    service, go_on, _ = hanging
-    monkeypatch.setattr("sitemon.alert.outlets.Service", lambda *_: service)
-    people = scene.receiver.people()
-    scene.use(people, group_for_s=0.0)
-    scene.write(scene.results("uddd"))
-    scene.decide()
     assert scene.senders[0].send_due(scene.conn)
-    monkeypatch.undo()
-    scene.senders = [sender_of(people, str)]
-    pass_time(scene.conn, timedelta(seconds=10))
-    scene.send()
-    assert scene.receiver.tries == 0
-    pass_time(scene.conn, timedelta(seconds=30))
-    scene.send()
-    assert scene.receiver.tries == 1
-    go_on.set()
+    scene.senders = [sender_of(told_by_it, str)]
+    for seconds, tries in ((10, 0), (30, 1)):
+        pass_time(scene.conn, timedelta(seconds=seconds))
+        scene.send()
+        assert scene.receiver.tries == tries
+    let_it_end(hanging)
 
 
 def test_a_service_that_hangs_for_long_is_left_to_others_too(
-    scene: Scene, hanging: Hanging, monkeypatch: pytest.MonkeyPatch
+    scene: Scene, hanging: Hanging, told_by_it: Channel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    service, go_on, _ = hanging
-    monkeypatch.setattr("sitemon.alert.outlets.Service", lambda *_: service)
-    people = scene.receiver.people()
-    scene.use(people, group_for_s=0.0)
-    scene.write(scene.results("uddd"))
-    scene.decide()
     monkeypatch.setattr("sitemon.alert.sender._LONGEST_HOLD_S", 0.0)
     assert scene.senders[0].send_due(scene.conn)
-    monkeypatch.undo()
-    scene.senders = [sender_of(people, str)]
+    scene.senders = [sender_of(told_by_it, str)]
     pass_time(scene.conn, timedelta(seconds=10))
     scene.send()
     assert scene.receiver.tries == 1
-    go_on.set()
+    let_it_end(hanging)
 
 
 def test_a_message_keeps_its_number_when_it_is_sent_again_and_no_other_one_has_it(
