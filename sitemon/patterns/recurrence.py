@@ -20,12 +20,21 @@ from sitemon.kept import kept
 from sitemon.model.maintenance import Recurring
 from sitemon.patterns.time_zones import time_zone
 
-_FREQUENCIES: Final = ("DAILY", "WEEKLY", "MONTHLY", "YEARLY")
 _PARTS: Final = ("FREQ", "INTERVAL", "COUNT", "UNTIL", "WKST", "BYDAY", "BYMONTHDAY", "BYMONTH", "BYSETPOS")
 _RARE_PARTS: Final = ("BYYEARDAY", "BYWEEKNO")
 _OF_THE_DAY: Final = ("BYHOUR", "BYMINUTE", "BYSECOND")
 _DAYS: Final = ("BYDAY", "BYMONTHDAY", "BYYEARDAY", "BYWEEKNO")
-_NOT_OF_A_WEEK: Final = ("BYMONTHDAY", *_RARE_PARTS)
+_MEANINGLESS: Final[dict[str, tuple[str, ...]]] = {
+    "DAILY": ("BYSETPOS", *_RARE_PARTS),
+    "WEEKLY": ("BYMONTHDAY", *_RARE_PARTS),
+    "MONTHLY": _RARE_PARTS,
+    "YEARLY": (),
+}
+"""Of each FREQ, what may not stand beside it (RFC 5545, 3.3.10).
+
+dateutil would look for days of such a rule through all of the calendar.
+"""
+_FREQUENCIES: Final = (*_MEANINGLESS,)
 _WEEKDAYS: Final = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 _ALL_DAYS: Final = ",".join(_WEEKDAYS)
 _MOST: Final = {"BYMONTH": 12, "BYMONTHDAY": 31, "BYYEARDAY": 366, "BYWEEKNO": 53, "BYSETPOS": 366}
@@ -185,10 +194,6 @@ def _read(recurring: Recurring) -> _Rule:
             raise ValueError("rrule: missing; without one, start has to be a moment such as 2026-11-29T02:00")
         return _Rule(None, None, first, at, zone)
     parts = _parts(recurring.rrule)
-    if parts["FREQ"] == "DAILY" and "BYSETPOS" in parts:
-        raise ValueError("rrule: BYSETPOS: means nothing to FREQ=DAILY")
-    if parts["FREQ"] == "WEEKLY" and "BYSETPOS" in parts and any(name in parts for name in _NOT_OF_A_WEEK):
-        raise ValueError("rrule: BYSETPOS: expected only BYDAY and BYMONTH beside it, of FREQ=WEEKLY")
     until = _until(parts.pop("UNTIL", None), zone)
     if first is None:
         _refuse_without_first(parts)
@@ -206,7 +211,7 @@ def _dates(parts: Mapping[str, str], first: date | None) -> _Dates:
             said["BYMONTHDAY"] = str(first.day)
         if frequency == "YEARLY":
             said.setdefault("BYMONTH", str(first.month))
-    if frequency == "DAILY" or (frequency == "WEEKLY" and "BYSETPOS" not in parts and "BYWEEKNO" not in parts):
+    if frequency == "DAILY" or (frequency == "WEEKLY" and "BYSETPOS" not in parts):
         # To look at a month takes as long as to look at a few days one by one; of a week, no weekday is the second.
         said |= {"FREQ": "MONTHLY", "BYDAY": ",".join(day[-2:] for day in said.get("BYDAY", _ALL_DAYS).split(","))}
     return _Dates(
@@ -231,8 +236,7 @@ def _parts(text: str) -> dict[str, str]:
         if name in parts:
             raise ValueError(f"rrule: {name} stands twice")
         parts[name] = value
-    if parts.get("FREQ") not in _FREQUENCIES:
-        raise ValueError(f"rrule: expected FREQ={', '.join(_FREQUENCIES[:-1])} or {_FREQUENCIES[-1]}")
+    _refuse_strange_frequency(parts)
     for name in ("INTERVAL", "COUNT"):
         if name in parts and not _NUMBER.fullmatch(parts[name]):
             raise ValueError(f"rrule: {name}: expected a whole number from 1 to 9999")
@@ -241,6 +245,15 @@ def _parts(text: str) -> dict[str, str]:
     _refuse_strange_places(parts)
     _refuse_strange_weekdays(parts)
     return parts
+
+
+def _refuse_strange_frequency(parts: Mapping[str, str]) -> None:
+    frequency = parts.get("FREQ", "")
+    if frequency not in _FREQUENCIES:
+        raise ValueError(f"rrule: expected FREQ={', '.join(_FREQUENCIES[:-1])} or {_FREQUENCIES[-1]}")
+    for name in _MEANINGLESS[frequency]:
+        if name in parts:
+            raise ValueError(f"rrule: {name}: means nothing to FREQ={frequency}")
 
 
 def _refuse_strange_places(parts: Mapping[str, str]) -> None:
