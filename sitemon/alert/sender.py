@@ -15,6 +15,7 @@ from sitemon.alert.events import without_foreign_words
 from sitemon.alert.message import MOST_NAMED, Fitted, Message, fitted
 from sitemon.alert.verdict import TRIES_AS_SAID, Answer, Fate, Verdict, put_off_no_longer, verdict_of
 from sitemon.model.alerts import Channel
+from sitemon.model.errors import RetryableError
 from sitemon.store.connect import Connection
 from sitemon.store.outbox import (
     Alert,
@@ -67,7 +68,9 @@ _GONE: Final = "the channel is disabled: it answered 410"
 class ChannelSender(ABC):
     """Sends on one channel. Any number may be at it: one at a time has the channel.
 
-    An alert that arrived and could not be marked, for the process was killed just then, is sent again with the same id.
+    Nothing is sent before it is written down what became of the last try. An alert that arrived, and is not marked
+    before the lease is over, is sent again with the same id by whoever has the channel then: its alerter was killed, or
+    had no database for so long.
     """
 
     def __init__(self, channel: Channel, file_of: Callable[[str], str]) -> None:
@@ -79,6 +82,8 @@ class ChannelSender(ABC):
         self._failed_at_s = -math.inf
         self._held: str | None = None
         """The number of the lease by which nobody else has the channel."""
+        self._unwritten: Callable[[Connection], None] | None = None
+        """Writes down what became of the last try, which could not be: the session ended just then."""
         self._hangs_since_s = math.inf
 
     def send_due(self, conn: Connection) -> bool:
@@ -88,6 +93,7 @@ class ChannelSender(ABC):
             RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
 
         """
+        self._write_rest(conn)
         since_s = clock.monotonic_s()
         lease = take_channel(conn, self._channel.name, _LEASE_S, held=self._held, anyway=self._is_wanted())
         if lease is None:
@@ -101,17 +107,37 @@ class ChannelSender(ABC):
         if lease.failures:
             self._failed_at_s = since_s
         lease = lease._replace(disabled_target=None)
-        verdict = self._send_some(conn, lease, since_s)
+        try:
+            verdict = self._send_some(conn, lease, since_s)
+        except RetryableError:
+            # The lease lasts on: it is taken again at once, after what became of the last try is written down.
+            self._held = lease.number
+            raise
         self._hangs_since_s = min(self._hangs_since_s, clock.monotonic_s()) if verdict.may_arrive else math.inf
         if verdict.fate is Fate.UNAVAILABLE:
             self._failed_at_s = clock.monotonic_s()
-            self._let_wait(conn, lease, verdict)
+            self._write(conn, partial(self._let_wait, lease=lease, verdict=verdict))
         else:
             disabled = target if verdict.fate is Fate.GONE else None
             if disabled:
                 _say_disabled(lease.channel)
-            release_channel(conn, lease._replace(failures=0, disabled_target=disabled), wait_s=0.0)
+            release = lease._replace(failures=0, disabled_target=disabled)
+            self._write(conn, partial(release_channel, lease=release, wait_s=0.0))
         return True
+
+    def _write(self, conn: Connection, write: Callable[[Connection], None]) -> None:
+        """Write down what became of a try; if the session ends meanwhile, once there is another one."""
+        self._unwritten = write
+        self._write_rest(conn)
+
+    def _write_rest(self, conn: Connection) -> None:
+        write, self._unwritten = self._unwritten, None
+        if write:
+            try:
+                write(conn)
+            except RetryableError:
+                self._unwritten = write
+                raise
 
     def _let_wait(self, conn: Connection, lease: Lease, verdict: Verdict) -> None:
         """Let a channel wait; meanwhile others than those that failed may be tried, unless it asked to wait.
@@ -191,7 +217,8 @@ class Sender(ChannelSender):
             if _may_be_told_otherwise(verdict, alert.tries, since_s, is_first=place == 0):
                 answer = self._send_event(without_foreign_words(alert.event))
                 verdict = self._verdict_without_foreign_words(verdict, answer, alert.tries, lease)
-            self._mark(conn, alert, verdict)
+            self._count(verdict)
+            self._write(conn, partial(self._mark, alert=alert, verdict=verdict))
             if verdict.fate is Fate.UNAVAILABLE and lease.failures:
                 put_behind_others(conn, lease.channel, alert.outbox_id)
                 failed.add(site)
@@ -221,14 +248,14 @@ class Sender(ChannelSender):
         return self._send(request_of(self._channel, event, clock.utc_now()))
 
     def _mark(self, conn: Connection, alert: Alert, verdict: Verdict) -> None:
-        self._count(verdict)
         what = f"{alert.event['type']} on {self._channel.name}, event {alert.event_id}"
         if verdict.fate is Fate.DELIVERED:
             mark_delivered(conn, self._channel.name, alert.outbox_id)
             _say_delivered(what)
         elif verdict.fate is not Fate.GONE:
+            is_given_up = mark_failed(conn, alert.outbox_id, verdict.problem, _wait_of_alert_s(verdict))
             say_not_delivered(what, verdict.problem)
-            if mark_failed(conn, alert.outbox_id, verdict.problem, _wait_of_alert_s(verdict)):
+            if is_given_up:
                 _say_given_up(what)
 
 
@@ -271,7 +298,8 @@ class MessageSender(ChannelSender):
                 message = self._fitted(gathered, [*map(without_foreign_words, events)], files=1).message
                 answer = self._tell(message, gathered.message_id)
                 verdict = self._verdict_without_foreign_words(verdict, answer, gathered.tries, lease)
-            self._mark_message(conn, gathered, verdict, lease)
+            self._count(verdict)
+            self._write(conn, partial(self._mark_message, gathered=gathered, verdict=verdict, lease=lease))
             tried.append(next(iter(gathered.sites.values())))
             if not _goes_on(verdict, lease, since_s):
                 break
@@ -296,19 +324,21 @@ class MessageSender(ChannelSender):
         return fitted(gathered.types, events, files, self._channel.timezone, self._fits)
 
     def _mark_message(self, conn: Connection, gathered: Gathered, verdict: Verdict, lease: Lease) -> None:
-        self._count(verdict)
         name, number = self._channel.name, gathered.message_id
         what = f"{len(gathered.sites)} in a message on {name}, message {number}"
         if verdict.fate is Fate.DELIVERED:
             mark_message_delivered(conn, name, number)
             _say_delivered(what)
         elif verdict.fate is not Fate.GONE:
-            say_not_delivered(what, verdict.problem)
+            is_given_up = False
             if verdict.fate is Fate.REFUSED and verdict.is_of_words and not gathered.is_of_one_site:
                 split_message(conn, name, number, verdict.problem)
-                return
-            wait_s, is_broken_up = _wait_of_alert_s(verdict), _is_broken_up(gathered, verdict, lease)
-            if mark_message_failed(conn, name, number, verdict.problem, wait_s, is_broken_up=is_broken_up):
+            else:
+                wait_s, is_broken_up = _wait_of_alert_s(verdict), _is_broken_up(gathered, verdict, lease)
+                problem = verdict.problem
+                is_given_up = mark_message_failed(conn, name, number, problem, wait_s, is_broken_up=is_broken_up)
+            say_not_delivered(what, verdict.problem)
+            if is_given_up:
                 _say_given_up(what)
 
 

@@ -202,8 +202,8 @@ def mark_delivered(conn: Connection, channel: str, outbox_id: int) -> None:
 
 def mark_failed(conn: Connection, outbox_id: int, problem: str, wait_s: float) -> bool:
     """Say why an alert did not arrive, and when to try again; return whether it is given up: it is a day old."""
-    ((is_given_up,),) = rows_of(conn, _sql["failed"], outbox_id=outbox_id, problem=problem, wait_s=wait_s)
-    return bool(is_given_up)
+    found = rows_of(conn, _sql["failed"], outbox_id=outbox_id, problem=problem, wait_s=wait_s)
+    return any(is_given_up for (is_given_up,) in found)
 
 
 def put_behind_others(conn: Connection, channel: str, outbox_id: int) -> None:

@@ -328,7 +328,7 @@ UPDATE sitemon.outbox SET
     due_at = now() + %(wait_s)s * '1 second'::interval,
     turn = CASE WHEN %(wait_s)s > 0 THEN -1 ELSE turn END,
     given_up_at = CASE WHEN created_at < now() - '1 day'::interval THEN now() END
-WHERE outbox_id = %(outbox_id)s
+WHERE outbox_id = %(outbox_id)s AND delivered_at IS NULL
 RETURNING given_up_at IS NOT NULL;
 
 -- name: give_up
@@ -417,8 +417,13 @@ JOIN sitemon.channel ON channel.name = outbox.channel
 WHERE delivered_at IS NULL AND given_up_at IS NULL;
 
 -- name: enable_channels
+-- One that waits and has a lease is held, by an alerter that may be gone, or somebody tries one alert: others wait for that.
 UPDATE sitemon.channel SET
-    leased_until_at = CASE WHEN lease IS NULL THEN '-infinity' ELSE leased_until_at END,
+    leased_until_at = CASE
+        WHEN lease IS NULL THEN '-infinity'
+        WHEN due_at > now() THEN least(leased_until_at, now() + '1 minute'::interval)
+        ELSE leased_until_at
+    END,
     due_at = '-infinity',
     failures = 0,
     disabled_target = NULL

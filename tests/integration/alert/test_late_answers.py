@@ -8,8 +8,10 @@ import pytest
 
 from sitemon import clock
 from sitemon.alert.outlets import sender_of
+from sitemon.alert.verdict import TRIES_AS_SAID
 from sitemon.apprise_services import Sent, Service
 from sitemon.model.alerts import Channel
+from sitemon.store.outbox import retry_alerts
 from tests.databases import rows
 from tests.integration.alert.scene import Scene, pass_time
 from tests.integration.alert.test_people import A_MINUTE_H
@@ -128,6 +130,43 @@ def test_where_its_alerter_is_gone_another_one_sends_it_once_that_may_take_no_lo
         pass_time(scene.conn, timedelta(seconds=seconds))
         scene.send()
         assert scene.receiver.tries == tries
+    let_it_end(hanging)
+
+
+def test_to_retry_frees_the_channel_of_one_that_is_gone(
+    scene: Scene, hanging: Hanging, told_by_it: Channel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sitemon.alert.sender._HELD_S", 330.0)
+    assert scene.senders[0].send_due(scene.conn)
+    scene.senders = [sender_of(told_by_it, str)]
+    assert retry_alerts(scene.conn) == 1
+    for tries in (0, 1):
+        scene.send()
+        assert scene.receiver.tries == tries
+        pass_time(scene.conn, timedelta(minutes=1))
+    let_it_end(hanging)
+
+
+def test_so_it_is_where_what_is_left_without_foreign_words_may_still_arrive(
+    scene: Scene, hanging: Hanging, told_by_it: Channel
+) -> None:
+    service, go_on, asked = hanging
+
+    def notify(subject: str, _body: str, **_: bool) -> Sent:
+        asked.append(subject)
+        if len(asked) <= TRIES_AS_SAID + 1:
+            return Sent(is_delivered=False, status=400)
+        go_on.wait(30)
+        return Sent(is_delivered=True)
+
+    service._notify = notify  # type: ignore[method-assign, assignment]
+    [ours], other = scene.senders, sender_of(told_by_it, str)
+    for _ in range(TRIES_AS_SAID + 1):
+        scene.pass_time(hours=A_MINUTE_H)
+        assert ours.send_due(scene.conn)
+    assert len(asked) == TRIES_AS_SAID + 2
+    pass_time(scene.conn, timedelta(seconds=10))
+    assert (other.send_due(scene.conn), ours.send_due(scene.conn)) == (False, True)
     let_it_end(hanging)
 
 

@@ -1,21 +1,25 @@
 """No alert is lost, whatever becomes of the receiver or of the alerter, and each is told apart by its id."""
 
+from collections.abc import Callable
 from contextlib import closing
 
 import pytest
 
 from sitemon import clock
+from sitemon.alert import sender
 from sitemon.config.servers import Credentials, PostgresServer
 from sitemon.model.alerts import Channel
-from sitemon.store.connect import connect
+from sitemon.model.errors import UnreachableError
+from sitemon.store.connect import Connection, connect
 from sitemon.store.incident import take_sites
 from sitemon.store.names import Names
-from sitemon.store.outbox import give_up_unknown, retry_alerts
+from sitemon.store.outbox import give_up_unknown, mark_delivered, mark_message_delivered, retry_alerts
 from sitemon.store.steps import Steps
 from sitemon.store.tidy import tidy
 from sitemon.store.write import prepare_session, write_batch
 from tests.databases import rows
 from tests.integration.alert.receiver import Receiver
+from tests.integration.alert.running import Connect
 from tests.integration.alert.scene import Scene, undecided_ids
 from tests.results import MINUTE, this_hour
 
@@ -137,6 +141,30 @@ def test_what_is_put_off_does_not_come_behind_what_came_meanwhile(
         taken.put_off(list(taken.changed_from))
     with take_sites(scene.conn, undecided_ids(scene.conn)[:1]) as taken:
         assert list(taken.names.values()) == ["shop"]
+
+
+@pytest.mark.parametrize("mark", [mark_delivered, mark_message_delivered])
+def test_what_arrived_as_its_session_ended_is_marked_in_the_next_one_and_others_go_on(
+    scene: Scene, connect_it: Connect, monkeypatch: pytest.MonkeyPatch, mark: Callable[..., None]
+) -> None:
+    def in_a_session_that_ends(conn: Connection, *args: object) -> None:
+        with closing(connect_it()) as other:
+            assert rows(other, "SELECT pg_terminate_backend(%s, 10000)", [conn.info.backend_pid]) == [(True,)]
+        mark(conn, *args)
+
+    channel = scene.receiver.people() if mark is mark_message_delivered else scene.receiver.channel()
+    scene.use(channel, group_for_s=0.0)
+    scene.write(scene.results("uddd"))
+    scene.decide()
+    with monkeypatch.context() as patch:
+        patch.setattr(sender, mark.__name__, in_a_session_that_ends)
+        with pytest.raises(UnreachableError):
+            scene.send()
+    with closing(connect_it()) as scene.conn:
+        prepare_session(scene.conn)
+        scene.arrive(*scene.results("uddd", site="wiki"))
+        assert scene.receiver.tries == 2
+        assert states(scene) == [("site.down", "delivered")] * 2
 
 
 def test_alertmanager_gets_alerts_as_its_api_takes_them(scene: Scene) -> None:
