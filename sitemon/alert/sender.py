@@ -277,6 +277,8 @@ class MessageSender(ChannelSender):
         super().__init__(channel, file_of)
         self._tell = tell
         self._fits = fits
+        self._unanswered: str | None = None
+        """The message that may still arrive."""
 
     def _send_some(self, conn: Connection, lease: Lease, since_s: float) -> Verdict:
         verdict = _untried(lease)
@@ -284,7 +286,7 @@ class MessageSender(ChannelSender):
         sites = waiting_sites(conn, lease.channel) if is_of_one_site else {}
         passed_by = self._failed_files(conn) if lease.is_waiting else {}
         tried: list[str] = []
-        gather_some = partial(gather, conn, lease.channel, is_of_one_site=is_of_one_site)
+        gather_some = partial(gather, conn, lease.channel, is_of_one_site=is_of_one_site, first=self._unanswered)
         for _ in range(_tried_at_once(lease) if is_of_one_site else 1):
             files = {*map(self._file_of, tried)}
             of_these = [site for site in sites if self._file_of(site) in files]
@@ -299,6 +301,7 @@ class MessageSender(ChannelSender):
                 answer = self._tell(message, gathered.message_id)
                 verdict = self._verdict_without_foreign_words(verdict, answer, gathered.tries, lease)
             self._count(verdict)
+            self._unanswered = (self._unanswered or gathered.message_id) if verdict.may_arrive else None
             self._write(conn, partial(self._mark_message, gathered=gathered, verdict=verdict, lease=lease))
             tried.append(next(iter(gathered.sites.values())))
             if not _goes_on(verdict, lease, since_s):

@@ -138,14 +138,17 @@ def read_waiting(conn: Connection, outbox_ids: Sequence[int]) -> list[Alert]:
     return [Alert(*found[outbox_id]) for outbox_id in outbox_ids]
 
 
-def gather(conn: Connection, channel: str, *, is_of_one_site: bool, but_for: Collection[str]) -> Gathered | None:
+def gather(
+    conn: Connection, channel: str, *, is_of_one_site: bool, but_for: Collection[str], first: str | None
+) -> Gathered | None:
     """Put what waits for a channel into one message, once some of it is due; return that, of each site the first first.
 
     Or what waits of one site: that of the site, but for some, of which the fewest tries failed. Where very many wait,
     the rest is another message. One that was gathered before and could not be sent stays as it was, and is returned
-    when it is due again.
+    when it is due again: before others the message `first`.
     """
-    due = rows_of(conn, _sql["due_message"], channel=channel, is_of_one_site=is_of_one_site, but_for=list(but_for))
+    asked = {"channel": channel, "is_of_one_site": is_of_one_site, "but_for": list(but_for), "first": first}
+    due = rows_of(conn, _sql["due_message"], **asked)
     if not due:
         return None
     ((gathered_before, site),) = due

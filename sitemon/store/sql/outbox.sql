@@ -146,9 +146,9 @@ WHERE outbox.outbox_id = given.outbox_id;
 SELECT outbox_id, event_id::text, event, tries FROM sitemon.outbox WHERE outbox_id = ANY (%(outbox_ids)s);
 
 -- name: due_message
--- The message of the oldest alert that is due, null where it is in none yet, and its site: first where fewer tries of the
--- site failed, one being as none unless sites are tried one by one. Of a site that waits in a message that is due, nothing
--- else is.
+-- The message of the oldest alert that is due, null where it is in none yet, and its site: first what is to be the first, then
+-- where fewer tries of the site failed, one being as none unless sites are tried one by one. Of a site that waits in a message
+-- that is due, nothing else is.
 SELECT message_id, site
 FROM (
     SELECT
@@ -162,7 +162,10 @@ FROM (
     WINDOW of_site AS (PARTITION BY coalesce(event #>> '{data,site}', ''))
 ) AS due
 WHERE (message_id IS NOT NULL OR NOT is_in_message) AND site <> ALL (%(but_for)s)
-ORDER BY CASE WHEN %(is_of_one_site)s THEN tries ELSE greatest(tries, 1) END, outbox_id
+ORDER BY
+    (message_id = %(first)s::uuid) IS TRUE DESC,
+    CASE WHEN %(is_of_one_site)s THEN tries ELSE greatest(tries, 1) END,
+    outbox_id
 LIMIT 1;
 
 -- name: gather_message

@@ -24,7 +24,7 @@ def backlog(scene: Scene) -> Scene:
 @pytest.fixture
 def gather(backlog: Scene) -> Gathering:
     def gather() -> outbox.Gathered:
-        gathered = outbox.gather(backlog.conn, "hook", is_of_one_site=False, but_for=[])
+        gathered = outbox.gather(backlog.conn, "hook", is_of_one_site=False, but_for=[], first=None)
         assert gathered is not None
         return gathered
 

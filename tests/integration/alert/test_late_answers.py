@@ -12,7 +12,7 @@ from sitemon.alert.verdict import TRIES_AS_SAID
 from sitemon.apprise_services import Sent, Service
 from sitemon.model.alerts import Channel
 from sitemon.store.outbox import retry_alerts
-from tests.databases import rows
+from tests.databases import execute, rows
 from tests.integration.alert.scene import Scene, pass_time
 from tests.integration.alert.test_people import A_MINUTE_H
 
@@ -100,6 +100,22 @@ def test_no_other_alerter_sends_what_may_still_arrive(scene: Scene, hanging: Han
     assert (other.send_due(scene.conn), ours.send_due(scene.conn)) == (False, True)
     assert rows(scene.conn, "SELECT delivered_at IS NOT NULL FROM sitemon.outbox") == [(True,)]
     assert (len(hanging[-1]), scene.receiver.tries) == (1, 0)
+
+
+def test_nor_is_it_left_to_others_by_one_that_tells_of_another_site_meanwhile(
+    scene: Scene, hanging: Hanging, told_by_it: Channel
+) -> None:
+    [ours], other = scene.senders, sender_of(told_by_it, str)
+    scene.write(scene.results("uddd", site="wiki"))
+    scene.decide()
+    execute(scene.conn, "UPDATE sitemon.channel SET failures = 2")
+    assert ours.send_due(scene.conn)
+    let_it_end(hanging)
+    scene.pass_time(hours=A_MINUTE_H)
+    for sender in (ours, other, ours):
+        sender.send_due(scene.conn)
+    [(subject, _)] = scene.receiver.read
+    assert (len(hanging[-1]), "shop" in hanging[-1][0], "wiki" in subject) == (1, True, True)
 
 
 def test_nor_does_it_when_the_service_hangs_again_much_later(
