@@ -23,7 +23,7 @@ from sitemon.model.errors import RefusedError, SitemonError
 from sitemon.outage import Outage
 from sitemon.store.connect import Connection
 from sitemon.store.migrate import require_schema
-from sitemon.store.notify import end_if_frozen, listen, wait_for_notice
+from sitemon.store.notify import listen, wait_for_notice
 from sitemon.store.outbox import Waiting, add_channels, give_up_unknown
 
 log = logging.getLogger(__name__)
@@ -146,7 +146,6 @@ class Alerter:
             try:
                 with closing(self._connect()) as conn:
                     require_schema(conn)
-                    end_if_frozen(conn)
                     add_channels(conn, list(self._current.channels))
                     if outage.is_over():
                         log.info("alerter.postgres_back: going on")

@@ -1,7 +1,7 @@
 """The recorder's side of Kafka: a consumer whose server may be away for a while."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from sitemon import clock
@@ -63,6 +63,23 @@ class Intake:
         except SitemonError as exc:
             self._note_absence(exc)
             return {}
+
+    def committed(self) -> Mapping[TopicPartition, int]:
+        """Return of all partitions what the group committed, 0 where nothing is; nothing while Kafka is away."""
+        try:
+            return self._consumer.committed()
+        except SitemonError as exc:
+            self._note_absence(exc)
+            return {}
+
+    @property
+    def sought(self) -> Mapping[TopicPartition, int]:
+        """Of partitions that are read from an offset of `seek` on, that offset. See `Consumer.sought`."""
+        return self._consumer.sought
+
+    def forget_sought(self, partitions: Iterable[TopicPartition]) -> None:
+        """Forget of these from which offset on they are read."""
+        self._consumer.forget_sought(partitions)
 
     def seek(self, partition: TopicPartition, offset: int) -> None:
         """Let the next poll go on from this offset."""

@@ -200,7 +200,7 @@ class Reconciler:
 
     def _write(self, notices: Sequence[Notice], read: Mapping[TopicPartition, Read]) -> None:
         """Write notices, after what was read last: what would lie between was compacted away."""
-        since = read_since(read, self._read_up_to)
+        since = read_since(read, {partition: self._read_up_to.get(partition, 0) for partition in read})
         self._database.do(lambda conn: write_notices(conn, self._database.names, notices, since))
         self._may_light |= any(isinstance(one, Reign) for one in notices)
         self._read_up_to = {**self._read_up_to, **{partition: one.following for partition, one in read.items()}}

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple, Protocol, TypeVar
 from sitemon import clock
 from sitemon.model.errors import RetryableError
 from sitemon.model.topic_partition import TopicPartition
-from sitemon.record.batch import NOTHING, Batch, Rejected, read_of, read_since, sort_out
+from sitemon.record.batch import NOTHING, Batch, Rejected, read_since, sort_out
 from sitemon.record.dead_letter_limit import DeadLetterLimit
 from sitemon.record.intake import Intake
 from sitemon.record.waiting_thread import WaitingThread
@@ -88,7 +88,6 @@ class Recorder:
         self._maintain_at_s = 0.0
         self._compare_at_s = 0.0
         self._given_up_s = 0.0
-        self._unbridgeable: dict[TopicPartition, int] = {}
         self._finished: tuple[Mapping[TopicPartition, int], Report] | None = None
 
     def run(self) -> None:
@@ -129,40 +128,53 @@ class Recorder:
         try:
             is_finished = self._finish(batch, self._wait_for(writing), len(following.messages))
         except GapError as exc:
-            self._go_back(exc.positions, [*batch.messages, *following.messages])
+            if None in exc.positions.values():
+                self._begin_positions()
+            lacking = {partition: at for partition, at in exc.positions.items() if at is not None}
+            self._go_back(lacking, {**self._bridged(following), **self._bridged(batch)})
             return NOTHING
         if is_finished and following.messages:
             return following
         self._commit()
         return NOTHING
 
-    def _go_back(self, positions: Mapping[TopicPartition, int], in_hand: Sequence[Message]) -> None:
+    def _go_back(self, positions: Mapping[TopicPartition, int], in_hand: Mapping[TopicPartition, Read]) -> None:
         """Read again from where the database lacks messages; and of other partitions, what is in hand."""
-        log.warning("recorder.goes_back: the database lacks what was read before, as one that was restored does")
-        first = {partition: read.first for partition, read in read_of(in_hand).items()}
+        if positions:
+            log.warning("recorder.goes_back: the database lacks what was read before, as one that was restored does")
+        first = {partition: read.first for partition, read in in_hand.items()}
         for partition, offset in {**first, **positions}.items():
             self._intake.seek(partition, offset)
-        self._unbridgeable.update(positions)
 
     def _bridged(self, batch: Batch) -> Mapping[TopicPartition, Read]:
         """Return what was read; where Kafka has no longer what the database lacks, as if that had been read."""
-        return read_since(batch.read, self._unbridgeable)
+        return read_since(batch.read, self._intake.sought)
+
+    def _begin_positions(self) -> None:
+        """Let the database know from where on each partition is to be read."""
+        if committed := self._intake.committed():
+            self._wait_for(self._thread.submit(self._writer.begin_positions, committed))
 
     def _compare_positions_when_due(self) -> None:
-        """Let the database count as read up to where we read on, and read what it lacks: it may have been restored."""
+        """Read what the database lacks: it may be a new one, or have been restored."""
         if clock.monotonic_s() < self._compare_at_s:
             return
         self._compare_at_s = clock.monotonic_s() + _COMPARE_EVERY_S
         ours = self._intake.positions()
         kept = self._wait_for(self._thread.submit(self._writer.compare_positions, ours)) if ours else {}
+        if kept is None:
+            return
+        if ours.keys() - kept.keys():
+            self._begin_positions()
         behind = {partition: at for partition, at in kept.items() if at < ours.get(partition, at)}
         # Where we went back before and no message came, Kafka went on to the oldest that it still has.
-        gone = {partition for partition, at in behind.items() if self._unbridgeable.get(partition) == at}
+        gone = behind.items() & self._intake.sought.items()
         if gone:
-            passed = {partition: Read(self._unbridgeable.pop(partition), ours[partition]) for partition in gone}
+            passed = {partition: Read(at, ours[partition]) for partition, at in gone}
             self._wait_for(self._thread.submit(self._writer.record, (), passed, lambda: None))
-        if behind.keys() - gone:
-            self._go_back({partition: at for partition, at in behind.items() if partition not in gone}, ())
+            self._intake.forget_sought(passed)
+        if lacking := dict(behind.items() - gone):
+            self._go_back(lacking, {})
 
     def _sort_out(self, messages: Sequence[Message]) -> Batch:
         return sort_out(messages, self._store.retention.span(clock.utc_now()))
@@ -171,8 +183,7 @@ class Recorder:
         """Let what is recorded or put aside be committed next; return False when told to stop before it was."""
         if recorded is None:
             return False
-        for partition in batch.read:
-            self._unbridgeable.pop(partition, None)
+        self._intake.forget_sought(batch.read)
         rejected = batch.rejected + recorded.rejected
         self._limit.check(batch.messages, rejected)
         if rejected and not self._wait_for(self._thread.submit(self._dead_letters.send, rejected, self._stop)):

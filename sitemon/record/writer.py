@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol, TypeVar
 
 from sitemon import clock
 from sitemon.model.errors import PoisonError, RefusedError, RetryableError, SitemonError, UnreachableError
@@ -34,6 +34,7 @@ _MAINTAIN_EVERY_S: Final = 60.0
 _SAY_AHEAD_EVERY_S: Final = 600.0
 
 _Part = Sequence[Entry]
+T = TypeVar("T")
 
 
 class Store(Protocol):
@@ -53,7 +54,10 @@ class Store(Protocol):
         """End the sessions of readers whose transactions are old, and return how many, or raise."""
 
     def compare_positions(self, ours: Mapping[TopicPartition, int]) -> Mapping[TopicPartition, int]:
-        """Return of these partitions the next offset that is to be read; ours, and so noted, where none was."""
+        """Return of these partitions the next offset that is to be read, where that is known."""
+
+    def begin_positions(self, committed: Mapping[TopicPartition, int]) -> None:
+        """Let partitions that are not known begin, by what the group committed of all of their topic."""
 
 
 class Recorded(NamedTuple):
@@ -133,14 +137,21 @@ class Writer:
             self.attempt_began_s = None
         return PAUSE_S if is_behind else _MAINTAIN_EVERY_S
 
-    def compare_positions(self, ours: Mapping[TopicPartition, int]) -> Mapping[TopicPartition, int]:
-        """Return of these partitions the next offset that is to be read; nothing when that cannot be known now."""
+    def compare_positions(self, ours: Mapping[TopicPartition, int]) -> Mapping[TopicPartition, int] | None:
+        """Return of these partitions the next offset that is to be read, where that is known; None: not now."""
+        return self._tried(lambda: self._store.compare_positions(ours))
+
+    def begin_positions(self, committed: Mapping[TopicPartition, int]) -> None:
+        """Let partitions that are not known begin; if that cannot be done now, whoever needs it finds that again."""
+        self._tried(lambda: self._store.begin_positions(committed))
+
+    def _tried(self, action: Callable[[], T]) -> T | None:
         self._begin_attempt()
         try:
-            return self._store.compare_positions(ours)
+            return action()
         except SitemonError as exc:
             log.info("recorder.positions_unknown: %s", exc)
-            return {}
+            return None
         finally:
             self.attempt_began_s = None
 

@@ -22,10 +22,22 @@ log = logging.getLogger(__name__)
 
 CONNECT_TIMEOUT_S: Final = 5
 
-_OPTIONS: Final = (
-    "-c timezone=UTC -c statement_timeout=60s -c lock_timeout=30s -c jit=off -c search_path=pg_catalog,pg_temp"
-)
-"""Without JIT, which Debian's servers turn on: it compiles the query of the ledger for seconds, to save nothing.
+_SETTINGS: Final = {
+    "timezone": "UTC",
+    "statement_timeout": "60s",
+    "lock_timeout": "30s",
+    "idle_in_transaction_session_timeout": "30s",
+    "tcp_keepalives_idle": "20s",
+    "tcp_keepalives_interval": "5s",
+    "tcp_keepalives_count": "4",
+    "tcp_user_timeout": "40s",
+    "jit": "off",
+    "search_path": "pg_catalog,pg_temp",
+}
+"""Of each session. A process that is frozen amid a transaction, or its machine gone, keeps others from recording until
+PostgreSQL ends its session, which by itself takes two hours.
+
+Without JIT, which Debian's servers turn on: it compiles the query of the ledger for seconds, to save nothing.
 
 All SQL of ours names its schema: what others put into schemas on the usual path is not called in our name.
 """
@@ -50,7 +62,7 @@ def connect(server: PostgresServer, credentials: Credentials, *, application_nam
     Only a server that is verified (verify-full) is given the password itself, for which LDAP and PAM ask; every other
     one has to do with a hash of it. That needs libpq 16, which psycopg2-binary has.
 
-    A connection that is dead without saying so is noticed within a minute, by the kernel.
+    A connection that is dead without saying so is noticed within a minute, by the kernels of both sides.
 
     Raises:
         UnreachableError: nobody answers, or the server cannot take us now.
@@ -74,7 +86,7 @@ def connect(server: PostgresServer, credentials: Credentials, *, application_nam
             connect_timeout=CONNECT_TIMEOUT_S,
             application_name=application_name,
             client_encoding="UTF8",
-            options=_OPTIONS,
+            options=" ".join(f"-c {name}={value}" for name, value in _SETTINGS.items()),
             keepalives_idle=20,
             keepalives_interval=5,
             keepalives_count=4,

@@ -21,7 +21,7 @@ from sitemon.store.maintain import Maintenance, not_ahead
 from sitemon.store.migrate import require_schema
 from sitemon.store.names import Names
 from sitemon.store.partitions import Retention
-from sitemon.store.positions import GapError, Read, read_positions, set_positions
+from sitemon.store.positions import GapError, Read, begin_positions, read_positions
 from sitemon.store.readers import end_old_readers
 from sitemon.store.write import Written, prepare_session, write_batch
 
@@ -97,12 +97,13 @@ class Database:
         return ended
 
     def compare_positions(self, ours: Mapping[TopicPartition, int]) -> Mapping[TopicPartition, int]:
-        """Return of these partitions the next offset that is to be read; ours, and so noted, where none was."""
+        """Return of these partitions the next offset that is to be read, where that is known."""
         kept = self.do(lambda conn: read_positions(conn, {topic for topic, _ in ours}))
-        new = {partition: at for partition, at in ours.items() if partition not in kept}
-        if new:
-            self.do(lambda conn: set_positions(conn, new))
-        return new | {partition: kept[partition] for partition in ours if partition in kept}
+        return {partition: kept[partition] for partition in ours if partition in kept}
+
+    def begin_positions(self, committed: Mapping[TopicPartition, int]) -> None:
+        """Let partitions that are not known begin, as `sitemon.store.positions.begin_positions` says."""
+        self.do(lambda conn: begin_positions(conn, committed))
 
     def do(self, action: Callable[[Connection], T]) -> T:
         """Do something with the connection, again if it was rolled back; raise what it raises, or what `open` does."""

@@ -12,24 +12,12 @@ from sitemon.store.errors import translated
 CHANNEL: Final = "sitemon_undecided"
 _NOTIFY: Final = f"SELECT pg_notify('{CHANNEL}', '') WHERE pg_notification_queue_usage() < 0.5"
 """While the queue is full, who notifies cannot commit; any reader can fill it (PostgreSQL manual, NOTIFY)."""
-FROZEN_S: Final = 30
 _GATHER_S: Final = 0.05
 
 
 def notify(cursor: Cursor) -> None:
     """Tell those who listen, once the transaction has committed. While the queue is half full, they see themselves."""
     cursor.execute(_NOTIFY)
-
-
-def end_if_frozen(conn: Connection) -> None:
-    """Have the session ended where it is frozen amid a transaction: it keeps sites from other alerters.
-
-    Raises:
-        RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
-
-    """
-    with translated(), conn, conn.cursor() as cursor:
-        cursor.execute(f"SET idle_in_transaction_session_timeout = '{FROZEN_S}s'")
 
 
 def listen(conn: Connection) -> None:

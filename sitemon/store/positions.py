@@ -29,9 +29,12 @@ class Read(NamedTuple):
 
 
 class GapError(RetryableError):
-    """The database lacks what lies before a batch: it has to be read first, from `positions` on."""
+    """The database lacks what lies before a batch: it has to be read first, from `positions` on.
 
-    def __init__(self, positions: Mapping[TopicPartition, int]) -> None:
+    Of those that are None it is not known from where on: `begin_positions` says that.
+    """
+
+    def __init__(self, positions: Mapping[TopicPartition, int | None]) -> None:
         super().__init__(f"the database lacks messages of {', '.join(f'{t} {p}' for t, p in positions)}")
         self.positions = positions
 
@@ -61,6 +64,20 @@ def read_positions(conn: Connection, topics: Iterable[str]) -> dict[TopicPartiti
     """Return the next offset to read of each partition of the topics that was read before."""
     found = rows_of(conn, _sql["positions"], topics=list(topics))
     return {(topic, number): position for topic, number, position in found}
+
+
+def begin_positions(conn: Connection, committed: Mapping[TopicPartition, int]) -> None:
+    """Let partitions that are not known begin: all of a topic's, with what the group committed (0: nothing).
+
+    Of a database that knows other partitions of the topic, one that it does not know was never read.
+    """
+    rows_of(
+        conn,
+        _sql["begin_positions"],
+        topics=[topic for topic, _ in committed],
+        partitions=[number for _, number in committed],
+        committed=list(committed.values()),
+    )
 
 
 def set_positions(conn: Connection, positions: Mapping[TopicPartition, int]) -> None:

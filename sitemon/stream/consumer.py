@@ -1,7 +1,7 @@
 """Reading from Kafka as a member of a group: the protocol, and its version on kafka-python."""
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple, Protocol
 
 import kafka
@@ -40,6 +40,7 @@ IN_LARGE_BATCHES: Final[dict[str, Any]] = IN_BATCHES | {"fetch_max_wait_ms": 1_0
 """The same for those who follow news of some seconds: an answer takes a millisecond of CPU, whatever it brings."""
 _LOOK_S: Final = 0.1
 _POSITION_MS: Final = 500
+_ASK_MS: Final = 2_000
 
 _IN_GROUP: Final[dict[str, Any]] = {
     **WITHOUT_GROUP,
@@ -94,8 +95,25 @@ class Consumer(Protocol):
         Raises UnreachableError when no server answers.
         """
 
+    def committed(self) -> Mapping[TopicPartition, int]:
+        """Return of all partitions of the topics, also those of other members, what the group committed; 0: nothing.
+
+        Raises UnreachableError when no server answers.
+        """
+
     def seek(self, partition: TopicPartition, offset: int) -> None:
         """Let the next poll go on from this offset; nothing happens when the partition is not assigned any more."""
+
+    @property
+    def sought(self) -> Mapping[TopicPartition, int]:
+        """Return of partitions that are read from an offset of `seek` on, that offset.
+
+        What lies between it and the first message is in Kafka no longer. One that was lost meanwhile is not among them:
+        it begins where it is committed.
+        """
+
+    def forget_sought(self, partitions: Iterable[TopicPartition]) -> None:
+        """Forget of these from which offset on they are read."""
 
     def pause(self) -> None:
         """From now on `poll` returns nothing, but stays in the group; partitions assigned later are paused too."""
@@ -118,8 +136,11 @@ class KafkaConsumer:
         self._next: dict[kafka.TopicPartition, int] = {}
         self._is_paused = False
         self._held: list[Message] = []
+        self._sought: dict[kafka.TopicPartition, int] = {}
+        self._topics = topics
         with kafka_errors():
-            self._kafka = Reader(*topics, **arguments(server, group_id=group, **_IN_GROUP))
+            self._kafka = Reader(**arguments(server, group_id=group, **_IN_GROUP))
+            self._kafka.subscribe(topics, listener=_Assigned(self._forget_lost))
         self._rest_between_looks()
 
     @property
@@ -168,6 +189,26 @@ class KafkaConsumer:
             found[_partition_of(message)] = message.offset
         return {(place.topic, place.partition): offset for place, offset in found.items() if offset is not None}
 
+    def committed(self) -> Mapping[TopicPartition, int]:
+        """Return what the group committed. See `Consumer.committed`."""
+        with kafka_errors():
+            places = [
+                kafka.TopicPartition(topic, number)
+                for topic in self._topics
+                for number in sorted(self._kafka.partitions_for_topic(topic) or ())
+            ]
+            return {(one.topic, one.partition): self._kafka.committed(one, timeout_ms=_ASK_MS) or 0 for one in places}
+
+    @property
+    def sought(self) -> Mapping[TopicPartition, int]:
+        """Return from which offsets on partitions are read. See `Consumer.sought`."""
+        return {(place.topic, place.partition): offset for place, offset in self._sought.items()}
+
+    def forget_sought(self, partitions: Iterable[TopicPartition]) -> None:
+        """Forget them. See `Consumer.forget_sought`."""
+        for partition in partitions:
+            self._sought.pop(kafka.TopicPartition(*partition), None)
+
     def seek(self, partition: TopicPartition, offset: int) -> None:
         """Go on from this offset. See `Consumer.seek`."""
         place = kafka.TopicPartition(*partition)
@@ -175,7 +216,7 @@ class KafkaConsumer:
         with kafka_errors():
             if self._assigned([place]):
                 self._kafka.seek(place, offset)
-                self._next[place] = offset
+                self._next[place] = self._sought[place] = offset
 
     def pause(self) -> None:
         """Return nothing from now on. See `Consumer.pause`."""
@@ -220,8 +261,29 @@ class KafkaConsumer:
         self._next = {partition: offset for partition, offset in self._next.items() if partition in mine}
         self._held = [message for message in self._held if _partition_of(message) in mine]
 
+    def _forget_lost(self, mine: set[kafka.TopicPartition]) -> None:
+        self._sought = {place: offset for place, offset in self._sought.items() if place in mine}
+
     def _assigned(self, partitions: Iterable[kafka.TopicPartition]) -> set[kafka.TopicPartition]:
         return set(self._kafka.assignment() or ()).intersection(partitions)
+
+
+class _Assigned(kafka.ConsumerRebalanceListener):  # type: ignore[misc] # kafka has no types
+    """Says what is assigned, each time that this changes: nothing, before what was lost comes back."""
+
+    def __init__(self, say: Callable[[set[kafka.TopicPartition]], None]) -> None:
+        self._say = say
+
+    def on_partitions_assigned(self, assigned: set[kafka.TopicPartition]) -> None:
+        """Say all that is ours from here on; of what was ours before, kafka-python keeps the position."""
+        self._say(assigned)
+
+    def on_partitions_revoked(self, revoked: set[kafka.TopicPartition]) -> None:
+        """Wait for what is assigned then: it may be the same."""
+
+    def on_partitions_lost(self, lost: set[kafka.TopicPartition]) -> None:  # noqa: ARG002 - it is always all
+        """Say that nothing is."""
+        self._say(set())
 
 
 def _partition_of(message: Message) -> kafka.TopicPartition:

@@ -7,7 +7,7 @@ over these and over Kafka), and refuse a value on the results' topic that is not
 import threading
 import zlib
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from sitemon import clock
@@ -155,6 +155,7 @@ class MemoryConsumer:
         self._topics = tuple(topics)
         self._group = group
         self._next: dict[TopicPartition, int] = {}
+        self._sought: dict[TopicPartition, int] = {}
         self._is_paused = False
         with broker.changed:
             broker.members[group].append(self)
@@ -200,7 +201,26 @@ class MemoryConsumer:
         """Go on from this offset. See `Consumer.seek`."""
         with self._broker.changed:
             if partition in self._assigned():
-                self._next[partition] = offset
+                self._next[partition] = self._sought[partition] = offset
+
+    def committed(self) -> Mapping[TopicPartition, int]:
+        """Return what the group committed. See `Consumer.committed`."""
+        with self._broker.changed:
+            if self._broker.is_away:
+                raise UnreachableError("no server answers")
+            places = [place for place in self._broker.logs if place[0] in self._topics]
+            return {place: self._broker.committed.get((self._group, place), 0) for place in places}
+
+    @property
+    def sought(self) -> Mapping[TopicPartition, int]:
+        """Return from which offsets on partitions are read. See `Consumer.sought`."""
+        with self._broker.changed:
+            return {place: self._sought[place] for place in self._assigned() & self._sought.keys()}
+
+    def forget_sought(self, partitions: Iterable[TopicPartition]) -> None:
+        """Forget them. See `Consumer.forget_sought`."""
+        for partition in partitions:
+            self._sought.pop(partition, None)
 
     def pause(self) -> None:
         """Return nothing from now on. See `Consumer.pause`."""
@@ -224,6 +244,7 @@ class MemoryConsumer:
     def _take(self, max_records: int) -> list[Message]:
         mine = self._assigned()
         self._next = {place: offset for place, offset in self._next.items() if place in mine}
+        self._sought = {place: offset for place, offset in self._sought.items() if place in mine}
         if self._broker.is_away or self._is_paused:
             return []
         taken: list[Message] = []

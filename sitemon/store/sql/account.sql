@@ -1,6 +1,7 @@
 -- name: lead_reconciling
--- For as long as this session lasts, no other closes the account.
-SELECT pg_try_advisory_lock(hashtextextended('sitemon.reconciling', 0));
+-- For as long as this session lasts, no other closes the account: it asks something each few seconds, unless it is frozen.
+SELECT pg_try_advisory_lock(hashtextextended('sitemon.reconciling', 0))
+FROM set_config('idle_session_timeout', '30s', false);
 
 -- name: account
 SELECT account.from_ms, account.closed_ms, account.away_ms, sitemon.to_ms(raw_from_at), sitemon.to_ms(now())

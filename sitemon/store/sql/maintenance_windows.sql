@@ -1,9 +1,11 @@
 -- name: take_turn
--- Of a session: nobody else declares windows, or ends them, until it ends its turn or itself.
-SELECT pg_try_advisory_lock(hashtextextended('sitemon.maintenance_windows', 0));
+-- Of a session: nobody else declares windows, or ends them, until it ends its turn or itself, as where it is frozen.
+SELECT pg_try_advisory_lock(hashtextextended('sitemon.maintenance_windows', 0))
+FROM set_config('idle_session_timeout', '30s', false);
 
 -- name: end_turn
-SELECT pg_advisory_unlock(hashtextextended('sitemon.maintenance_windows', 0));
+SELECT pg_advisory_unlock(hashtextextended('sitemon.maintenance_windows', 0))
+FROM set_config('idle_session_timeout', '0', false);
 
 -- name: sites_of_names
 SELECT site_id, name FROM sitemon.site WHERE name = ANY (%(names)s::text[]);

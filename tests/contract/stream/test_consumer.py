@@ -1,6 +1,6 @@
 """What every consumer keeps to."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from sitemon import clock
 from sitemon.model.topic_partition import TopicPartition
@@ -192,6 +192,40 @@ def test_members_share_the_partitions_and_a_leaver_leaves_them_to_the_others(bac
     everything = {0, 1, 2}
     publish(producer, results(backend, range(published, published + 27)))
     read_until(first, lambda messages: {message.partition for message in messages} == everything)
+
+
+def test_of_what_another_had_meanwhile_it_is_not_known_from_where_on_it_is_read(backend: Backend) -> None:
+    producer, first = backend.producer(), backend.consumer()
+    publish(producer, results(backend, range(30)))
+    committed = next_offsets(read(first, 30))
+    first.commit(committed)
+    everything = committed.keys()
+    assert len(everything) == 3
+    for place in everything:
+        first.seek(place, 0)
+    assert first.sought == dict.fromkeys(everything, 0)
+    second = backend._make_consumer((backend.topics.results,), "group")
+    poll_until([first, second], lambda: second.positions() and first.positions().keys() < everything)
+    kept = first.positions().keys()
+    assert second.committed() == committed
+    second.close()
+    poll_until([first], lambda: first.positions().keys() == everything)
+    assert first.sought == dict.fromkeys(kept, 0)
+    first.forget_sought(kept)
+    assert first.sought == {}
+
+
+def poll_until(consumers: list[Consumer], is_so: Callable[[], object]) -> None:
+    """Let them be members, and read nothing, until it is so."""
+    until_s = clock.monotonic_s() + 30
+    for consumer in consumers:
+        consumer.pause()
+    while not is_so():
+        assert clock.monotonic_s() < until_s, [consumer.positions() for consumer in consumers]
+        for consumer in consumers:
+            consumer.poll(0.5, 1000)
+    for consumer in consumers:
+        consumer.poll(0.1, 1000)
 
 
 def test_lag_is_what_waits(backend: Backend) -> None:

@@ -42,7 +42,7 @@ def nothing() -> None: ...
 
 
 def test_what_was_read_is_noted_with_its_results(conn: Connection, names: Names) -> None:
-    write_batch(conn, names, [a_result()], {P0: Read(7, 9), P1: Read(0, 1)})
+    write_batch(conn, names, [a_result()], {P0: Read(0, 9), P1: Read(0, 1)})
     assert positions(conn) == {P0: 9, P1: 1}
     write_batch(conn, names, [a_result(minute=1)], {P0: Read(9, 12)})
     assert positions(conn) == {P0: 12, P1: 1}
@@ -98,9 +98,21 @@ def test_a_gap_keeps_the_connection(database: Database) -> None:
     assert database.open() is before
 
 
-def test_where_nothing_is_noted_the_reader_s_own_positions_are(database: Database, conn: Connection) -> None:
+def test_of_a_partition_without_a_place_nothing_is_written_until_it_has_one(
+    database: Database, conn: Connection
+) -> None:
+    with pytest.raises(GapError) as caught:
+        database.write([a_result()], {P0: Read(4, 6)}, nothing)
+    assert caught.value.positions == {P0: None}
+    assert (results(conn), positions(conn)) == (0, {})
+    database.begin_positions({P0: 4, P1: 7})
+    database.write([a_result()], {P0: Read(4, 6)}, nothing)
+    assert (results(conn), positions(conn)) == (1, {P0: 6, P1: 7})
+
+
+def test_where_others_of_its_topic_have_one_nothing_of_it_was_read(database: Database, conn: Connection) -> None:
     database.write([], {P0: Read(0, 3)}, nothing)
-    assert database.compare_positions({P0: 8, P1: 4}) == {P0: 3, P1: 4}
-    assert positions(conn) == {P0: 3, P1: 4}
-    assert database.compare_positions({P0: 1}) == {P0: 3}
+    assert database.compare_positions({P0: 8, P1: 4}) == {P0: 3}
+    database.begin_positions({P0: 8, P1: 4})
+    assert positions(conn) == {P0: 3, P1: 0}
     assert database.compare_positions({}) == {}

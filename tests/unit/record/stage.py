@@ -42,6 +42,8 @@ class QuietStore:
     def compare_positions(self, ours: Mapping[TopicPartition, int]) -> Mapping[TopicPartition, int]:
         return ours
 
+    def begin_positions(self, committed: Mapping[TopicPartition, int]) -> None: ...
+
     def write(
         self, results: Sequence[Result], read: Mapping[TopicPartition, Read], on_encoded: Callable[[], None]
     ) -> Written:

@@ -34,6 +34,9 @@ class Restorable(QuietStore):
         self.rows: list[str] = []
         self.positions: dict[TopicPartition, int] = {}
         self._changing = threading.Lock()
+        self._goes_on = threading.Event()
+        self._goes_on.set()
+        self._is_writing = threading.Event()
         self._copy: tuple[list[str], dict[TopicPartition, int]] = ([], {})
 
     def copy(self) -> None:
@@ -44,12 +47,26 @@ class Restorable(QuietStore):
         with self._changing:
             self.rows, self.positions = list(self._copy[0]), dict(self._copy[1])
 
+    def restore_without(self, place: TopicPartition) -> None:
+        """Be as from a copy of before a partition was there."""
+        with self._changing:
+            del self.positions[place]
+            self.rows = [site for site in self.rows if zlib.crc32(site.encode()) % PARTITIONS != place[1]]
+
+    def holds_until(self, goes_on: threading.Event) -> threading.Event:
+        """Write nothing more until then; return what tells that something is to be written."""
+        self._goes_on, self._is_writing = goes_on, threading.Event()
+        return self._is_writing
+
     def write(
         self, results: Sequence[Result], read: Mapping[TopicPartition, Read], on_encoded: Callable[[], None]
     ) -> Written:
         on_encoded()
+        self._is_writing.set()
+        assert self._goes_on.wait(10)
         with self._changing:
-            gaps = {place: at for place, at in self.positions.items() if place in read and at < read[place].first}
+            kept = {place: self.positions.get(place) for place in read}
+            gaps = {place: at for place, at in kept.items() if (at or 0) < read[place].first}
             if gaps:
                 raise GapError(gaps)
             for place, one in read.items():
@@ -60,8 +77,12 @@ class Restorable(QuietStore):
 
     def compare_positions(self, ours: Mapping[TopicPartition, int]) -> Mapping[TopicPartition, int]:
         with self._changing:
-            self.positions = {**ours, **self.positions}
-            return {place: self.positions[place] for place in ours}
+            return {place: self.positions[place] for place in ours if place in self.positions}
+
+    def begin_positions(self, committed: Mapping[TopicPartition, int]) -> None:
+        with self._changing:
+            is_known = bool(self.positions)
+            self.positions = {place: 0 if is_known else at for place, at in committed.items()} | self.positions
 
 
 class Expiring(MemoryConsumer):
@@ -121,6 +142,7 @@ def recording(broker: MemoryBroker, store: Restorable, kind: type[Expiring] = Ex
     consumer, stop = kind(broker), threading.Event()
     with running(recorder_of(broker, consumer, store, stop), stop):
         yield consumer
+    consumer.close()
 
 
 def wait_until(is_so: Callable[[], bool]) -> None:
@@ -197,6 +219,50 @@ def test_what_comes_after_a_restore_waits_for_what_is_missing(
         wait_until(lambda: has(store, *SITES))
     assert is_up_to_date(broker, store)
     assert went_back(caplog) >= 1
+
+
+def test_what_is_missing_of_a_partition_that_was_lost_meanwhile_is_read_again(broker: MemoryBroker) -> None:
+    """Another recorder has it for a moment, before what was read again of it is written."""
+    store, goes_on = Restorable(), threading.Event()
+    with recording(broker, store):
+        wait_until(lambda: set(store.positions.values()) == {0})
+        store.copy()
+        send(broker, *SITES)
+        wait_until(lambda: has(store, *SITES) and is_committed(broker))
+    store.restore()
+    writing = store.holds_until(goes_on)
+    with recording(broker, store) as consumer:
+        assert writing.wait(10)
+        other = MemoryConsumer(broker, [TOPICS.results], "recorder")
+        polls = consumer.polls
+        wait_until(lambda: consumer.polls > polls + 1)
+        other.close()
+        goes_on.set()
+        wait_until(lambda: has(store, *SITES) and is_up_to_date(broker, store))
+
+
+def test_what_is_missing_of_a_partition_that_was_added_after_the_copy_is_read_again(broker: MemoryBroker) -> None:
+    store = Restorable()
+    with recording(broker, store):
+        send(broker, *SITES)
+        wait_until(lambda: has(store, *SITES) and is_committed(broker))
+    store.restore_without((TOPICS.results, 1))
+    with recording(broker, store):
+        wait_until(lambda: has(store, *SITES) and is_up_to_date(broker, store))
+
+
+def test_of_a_new_database_each_recorder_goes_on_where_the_group_was(
+    broker: MemoryBroker, caplog: pytest.LogCaptureFixture
+) -> None:
+    send(broker, *SITES)
+    for place, log in broker.logs.items():
+        broker.committed["recorder", place] = len(log)
+    store = Restorable()
+    with recording(broker, store), recording(broker, store):
+        wait_until(lambda: is_up_to_date(broker, store))
+        send(broker, *(f"{site}-b" for site in SITES))
+        wait_until(lambda: has(store, *(f"{site}-b" for site in SITES)))
+    assert went_back(caplog) == 0
 
 
 def test_what_is_in_hand_of_other_partitions_is_read_again_too(

@@ -54,14 +54,14 @@ class Reader(MemoryConsumer):
     """Notes how many messages each poll brought, and how many were committed before it."""
 
     read: tuple[int, ...] = ()
-    committed: tuple[int, ...] = ()
+    committed_before: tuple[int, ...] = ()
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         self.has_read_on = threading.Event()
 
     def poll(self, timeout_s: float, max_records: int) -> Sequence[Message]:
-        self.committed += (sum(self._broker.committed.values()),)
+        self.committed_before += (sum(self._broker.committed.values()),)
         messages = super().poll(timeout_s, max_records)
         self.read += (len(messages),)
         if len(self.read) > 1:
@@ -151,7 +151,7 @@ def test_a_batch_that_is_not_full_is_committed_without_waiting_for_another() -> 
     store.is_open.set()
     with recording(broker, reader, store, reports):
         wait_until_read(reader, (FULL - 1, 0))
-    assert reader.committed[:2] == (0, FULL - 1)
+    assert reader.committed_before[:2] == (0, FULL - 1)
 
 
 def test_what_was_read_behind_a_batch_that_could_not_be_written_is_left_to_the_next_recorder() -> None:

@@ -76,6 +76,9 @@ class FakeStore:
             raise self.failures.pop(0)
         return {partition: at - 1 for partition, at in ours.items()}
 
+    def begin_positions(self, committed: Mapping[TopicPartition, int]) -> None:
+        raise self.failures.pop(0)
+
 
 def entries(count: int, slot_at: datetime | None = None) -> list[Entry]:
     at = slot_at or clock.utc_now()
@@ -211,7 +214,7 @@ def test_what_the_database_lacks_is_told_and_not_tried_again() -> None:
 
 def test_positions_that_cannot_be_compared_now_are_none() -> None:
     one = writer(FakeStore(UnreachableError("away")))
-    assert one.compare_positions({("t", 0): 5}) == {}
+    assert one.compare_positions({("t", 0): 5}) is None
     assert one.compare_positions({("t", 0): 5}) == {("t", 0): 4}
 
 

@@ -1,10 +1,11 @@
 """What the consumer knows of a partition ends when it is lost; what waits in it is counted wherever it waits."""
 
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from kafka import TopicPartition
+from kafka import ConsumerRebalanceListener, TopicPartition
 
 from sitemon.config.servers import KafkaServer
 from sitemon.stream.consumer import KafkaConsumer
@@ -20,6 +21,10 @@ class FakeKafka:
         self.end = 0
         self._answer: dict[TopicPartition, list[Any]] = {}
         self._coordinator = SimpleNamespace(rejoining=False, time_to_next_poll=lambda: 0.0)
+
+    def subscribe(self, topics: Sequence[str], listener: ConsumerRebalanceListener) -> None:
+        assert topics == ["t"]
+        self.listener = listener
 
     def will_answer(self, offsets: range) -> None:
         records = [
@@ -115,3 +120,17 @@ def test_seeking_another_partition_leaves_what_came_while_paused(server: FakeKaf
     consumer.seek(("t", 1), 70)
     consumer.resume()
     assert len(consumer.poll(0, 5_000)) == 100
+
+
+def test_where_it_went_back_to_is_forgotten_when_it_is_lost_and_comes_back(
+    server: FakeKafka, consumer: KafkaConsumer
+) -> None:
+    server.will_answer(range(100))
+    consumer.poll(0, 5_000)
+    consumer.seek(PLACE, 70)
+    server.listener.on_partitions_revoked({PLACE})
+    server.listener.on_partitions_assigned({PLACE})
+    assert consumer.sought == {PLACE: 70}
+    server.listener.on_partitions_lost({PLACE})
+    server.listener.on_partitions_assigned({PLACE})
+    assert consumer.sought == {}
