@@ -83,8 +83,8 @@ class Horizon:
         """Whether the ends of the partitions have to be asked for."""
         return self._aim is None
 
-    def made_anew(self, shrunk: Iterable[TopicPartition], monotonic_s: float) -> set[TopicPartition]:
-        """Return of the partitions that end before where they were read those whose topic was made anew."""
+    def ends_early(self, shrunk: Iterable[TopicPartition], monotonic_s: float) -> set[TopicPartition]:
+        """Return of the partitions that end before where they were read those that have for long: it will stay so."""
         self._shrunk_since_s = {partition: self._shrunk_since_s.get(partition, monotonic_s) for partition in shrunk}
         return {one for one, since_s in self._shrunk_since_s.items() if monotonic_s - since_s >= _SHRUNK_AFTER_S}
 

@@ -7,7 +7,7 @@ decided by a lock that lasts as long as its session with the database.
 import logging
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Final, NamedTuple, Protocol
@@ -80,6 +80,9 @@ class Followed(Protocol):
 
     def ends(self, topics: Sequence[str]) -> Mapping[TopicPartition, int]:
         """Return where the partitions of any topics end now."""
+
+    def oldest_ms(self, partitions: Iterable[TopicPartition]) -> Mapping[TopicPartition, int]:
+        """Return when the oldest message of each of these was written; those that are empty are left out."""
 
     def close(self) -> None:
         """End the connections."""
@@ -272,18 +275,29 @@ class Reconciler:
         ends = follower.ends(self._read_topics)
         shrunk = {partition: ends[partition] for partition, at in positions.items() if at > ends.get(partition, at)}
         if shrunk:
-            self._begin_anew({one: shrunk[one] for one in horizon.made_anew(shrunk, clock.monotonic_s())})
+            self._begin_anew(follower, {one: shrunk[one] for one in horizon.ends_early(shrunk, clock.monotonic_s())})
         else:
             horizon.aim(now_ms, ends)
 
-    def _begin_anew(self, ends: Mapping[TopicPartition, int]) -> None:
-        """Let partitions of topics that were made anew count as unread, but for what we have read of them ourselves."""
-        read = {partition: self._read_up_to.get(partition, 0) for partition in ends}
-        positions = {partition: at if at <= ends[partition] else 0 for partition, at in read.items()}
-        if positions:
-            log.warning("reconciler.topic_anew: %s", ", ".join(f"{topic} {number}" for topic, number in positions))
-            self._database.do(lambda conn: set_positions(conn, positions))
-            self._read_up_to = {**self._read_up_to, **positions}
+    def _begin_anew(self, follower: Followed, ends: Mapping[TopicPartition, int]) -> None:
+        """Let partitions of topics that were made anew count as unread, but for what we have read of them ourselves.
+
+        One that has a message of before up to when all is accounted for is of none of these: it has lost its newest
+        ones, and what is left was read.
+        """
+        if not ends:
+            return
+        closed_ms = self._database.do(read_account).closed_ms
+        old = {one for one, written_ms in follower.oldest_ms(ends).items() if written_ms < closed_ms}
+        read = {one: end if one in old else 0 for one, end in ends.items()}
+        read |= {one: at for one, at in self._read_up_to.items() if at <= ends.get(one, -1)}
+        for event, found in (("topic_anew", ends.keys() - old), ("messages_lost", old)):
+            if found:
+                log.warning(
+                    "reconciler.%s: %s", event, ", ".join(f"{topic} {number}" for topic, number in sorted(found))
+                )
+        self._database.do(lambda conn: set_positions(conn, read))
+        self._read_up_to = {**self._read_up_to, **read}
 
     def _compare_counts(self, limit_ms: int) -> None:
         counted = self._counted

@@ -1,7 +1,7 @@
 """Reading topics as they grow, in no group: who follows keeps the positions, together with what it made of them."""
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any, Final
 
@@ -82,6 +82,12 @@ class Follower:
     def begins(self, topics: Sequence[str]) -> dict[TopicPartition, int]:
         """Return of every partition of any topics the lowest offset that it may have a message at. See `ends`."""
         return self._offsets(topics, self._asker.beginning_offsets)
+
+    def oldest_ms(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+        """Return when the oldest message of each of these was written; what is empty is left out. See `ends`."""
+        with kafka_errors():
+            found = self._asker.offsets_for_times({kafka.TopicPartition(*one): 0 for one in partitions}, _ANSWER_MS)
+        return {(one.topic, one.partition): oldest.timestamp for one, oldest in found.items() if oldest is not None}
 
     def close(self) -> None:
         """End the connections."""

@@ -1,7 +1,7 @@
 """Reconcilers under test: what follows topics in memory, and a thread to close the account in."""
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -53,6 +53,10 @@ class MemoryFollower:
                 raise UnreachableError("no server answers")
             logs = {place: log for place, log in self._broker.logs.items() if place[0] in topics}
             return {place: log[-1].offset + 1 if log else 0 for place, log in logs.items()}
+
+    def oldest_ms(self, partitions: Iterable[TopicPartition]) -> Mapping[TopicPartition, int]:
+        with self._broker.changed:
+            return {place: log[0].timestamp_ms for place in partitions if (log := self._broker.logs[place])}
 
     def close(self) -> None: ...
 

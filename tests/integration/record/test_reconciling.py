@@ -142,6 +142,25 @@ def test_of_a_topic_that_was_made_anew_it_is_waited_for_what_is_unread(
     assert [row[2] for row in rows(conn, OUTCOMES)] == ["up", "missed"]
 
 
+def test_of_a_topic_that_lost_its_newest_messages_nothing_is_read_again(
+    broker: MemoryBroker,
+    reconcile: Reconcile,
+    conn: Connection,
+    first: datetime,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(horizon, "_SHRUNK_AFTER_S", 0.3)
+    send(broker, [a_result(slot_at=first)])
+    say(broker, started(first), ended(first, 2), reign(first))
+    execute(conn, "UPDATE sitemon.account SET closed_ms = %s", [clock.now_ms() + 1])
+    ((place, end),) = {(one.topic, one.partition): one.offset + 1 for one in broker.messages(TOPICS.results)}.items()
+    set_positions(conn, {place: 1_000})
+    with reconcile():
+        wait_until(lambda: read_positions(conn, [TOPICS.results]) == {place: end})
+    assert f"reconciler.messages_lost: {place[0]} {place[1]}" in caplog.text
+
+
 GOOD: dict[str, Any] = json.loads(encode_event(Ended(site="good", region="default", at_ms=5, token=1, sequence=1)))
 IN_2200_MS = 7_258_118_400_000
 POISON: list[tuple[str, bytes | None, str]] = [

@@ -97,18 +97,18 @@ def test_a_partition_that_is_read_on_though_slowly_is_waited_for() -> None:
         assert look.pass_s(HOLD_S // 2) == 2 * HOLD_S
 
 
-def test_a_partition_that_ends_early_for_long_is_of_a_topic_that_was_made_anew() -> None:
+def test_a_partition_that_ends_early_does_so_for_good_once_it_has_for_long() -> None:
     horizon = Horizon({})
-    assert horizon.made_anew([RESULTS], 0.0) == set()
-    assert horizon.made_anew([RESULTS, SCHEDULE], 9.0) == set()
-    assert horizon.made_anew([RESULTS, SCHEDULE], 10.0) == {RESULTS}
+    assert horizon.ends_early([RESULTS], 0.0) == set()
+    assert horizon.ends_early([RESULTS, SCHEDULE], 9.0) == set()
+    assert horizon.ends_early([RESULTS, SCHEDULE], 10.0) == {RESULTS}
 
 
 def test_a_partition_that_ends_early_for_a_moment_has_a_new_leader() -> None:
     horizon = Horizon({})
-    horizon.made_anew([RESULTS], 0.0)
-    horizon.made_anew([], 5.0)
-    assert horizon.made_anew([RESULTS], 12.0) == set()
+    horizon.ends_early([RESULTS], 0.0)
+    horizon.ends_early([], 5.0)
+    assert horizon.ends_early([RESULTS], 12.0) == set()
 
 
 def test_one_that_comes_on_more_slowly_than_time_holds_for_as_long_as_its_marks_come() -> None:
