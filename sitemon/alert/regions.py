@@ -177,15 +177,23 @@ class Regions:
         return gone_offline(seen, online_since) if self._by_sites else None
 
     def _back_online(self, connectivity: Connectivity, region: str, offline_since: datetime) -> Turn | None:
-        urls = self._alerts().references.get(region)
-        turn = back_online(connectivity.seen(region), offline_since) if self._by_sites or not urls else None
-        if turn is None and urls:
-            since = max(offline_since, self._now() - _LATELY)
-            references = connectivity.references(region, [name_of_url(url) for url in urls], since)
-            if say_offline(references) is False:
-                well = [one.slot_at for one in references if not one.is_cut]
-                return Turn(min(well), len(well), len(references))
-        return turn
+        """Return from when on it is online. Where reference sites say that it is, sites may say since when.
+
+        But not before a reference site failed: these are asked for only while an alerter is there.
+        """
+        names = [name_of_url(url) for url in self._alerts().references.get(region, ())]
+        turn = back_online(connectivity.seen(region), offline_since)
+        if not names or (turn and self._by_sites):
+            return turn
+        references = connectivity.references(region, names, max(offline_since, self._now() - _LATELY))
+        if say_offline(references) is not False:
+            return None
+        well = [one.slot_at for one in references if not one.is_cut]
+        at = min(well)
+        if turn:
+            failed_at = connectivity.last_failing_reference(region, names, offline_since)
+            at = min(at, max(turn.at, failed_at or offline_since))
+        return Turn(at, len(well), len(references))
 
     def _ask(self, region: str) -> None:
         if self._alerts().references.get(region):

@@ -51,6 +51,13 @@ class Connectivity:
         found = self._all("references", region=region, names=list(names), since=since, reasons=[*NETWORK_REASONS])
         return [Reference._make(row) for row in found]
 
+    def last_failing_reference(self, region: str, names: Sequence[str], since: datetime) -> datetime | None:
+        """Return when workers of a region last failed to reach one of its reference sites, since a moment."""
+        values = {"region": region, "names": list(names), "since": since, "reasons": [*NETWORK_REASONS]}
+        failed_at: datetime | None
+        ((failed_at,),) = self._all("last_failing_reference", **values)
+        return failed_at
+
     def scheduled_first(self, most: int) -> set[str]:
         """Return the regions in the schedule of which something was known before that of all others."""
         return {name for (name,) in self._all("scheduled_first", most=most)}

@@ -99,6 +99,17 @@ WHERE result.kind = 'adhoc'
     AND reason.name IS DISTINCT FROM 'blocked_address'
 ORDER BY result.site_id, result.slot_at DESC;
 
+-- name: last_failing_reference
+SELECT max(result.slot_at)
+FROM sitemon.result
+JOIN sitemon.site ON site.site_id = result.site_id AND site.name = ANY (%(names)s)
+JOIN sitemon.region ON region.region_id = result.region_id AND region.name = %(region)s
+JOIN sitemon.reason ON reason.reason_id = result.reason_id AND reason.name = ANY (%(reasons)s)
+WHERE result.kind = 'adhoc'
+    AND result.slot_at >= %(since)s
+    AND result.slot_at <= now() + '1 minute'::interval
+    AND result.outcome = 'down';
+
 -- name: begin_outage
 INSERT INTO sitemon.region_outage (region, from_at) VALUES (%(region)s, %(from_at)s)
 ON CONFLICT DO NOTHING

@@ -157,6 +157,31 @@ def test_where_others_may_add_sites_these_do_not_say_that_it_is_online_again(sce
     assert told(scene) == [("region.offline", None)]
 
 
+def test_what_was_down_while_no_alerter_saw_it_online_again_is_told(scene: Scene) -> None:
+    """Nobody asks for reference sites meanwhile: sites say since when."""
+
+    def decides_at(minute: float) -> None:
+        rules, now = rules_of_site(None, {}), this_hour() + minute * MINUTE
+        scene.decider = Decider(lambda _: rules, scene.alerts, lambda: now, by_sites=False)
+
+    with_references(scene)
+    others, shop = slots(scene, "uudduuuuuuuu", SITES[1:]), slots(scene, "uudduudddduu", SITES[:1])
+    for minute in range(12):
+        if minute == 2:
+            scene.write(references(2.1, Outcome.DOWN))
+        scene.write([*others[minute], *shop[minute]])
+        if minute < 4:
+            decides_at(minute + 0.2)
+            scene.arrive()
+    scene.write(references(11.1, Outcome.UP))
+    decides_at(11.2)
+    scene.decider.look_at_regions(scene.conn)
+    scene.arrive()
+    ((until_at,),) = rows(scene.conn, "SELECT until_at FROM sitemon.region_outage")
+    assert (until_at - this_hour()) / MINUTE == pytest.approx(4, abs=0.1)
+    assert told(scene)[1:] == [("region.online", None), ("site.down", "site-0"), ("site.resolved", "site-0")]
+
+
 @pytest.mark.parametrize("is_reference", [False, True])
 def test_an_address_that_may_not_be_visited_says_nothing_of_a_network(scene: Scene, *, is_reference: bool) -> None:
     with_references(scene)
