@@ -2,15 +2,18 @@
 
 import uuid
 from collections.abc import Callable, Collection, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from sitemon.alert.events import DOWN, RESOLVED, WITHDRAWN, event_of, labels_told, types_of
 from sitemon.alert.links import linked
 from sitemon.alert.rules import SiteRules
-from sitemon.incident.change import Change
+from sitemon.incident.change import Change, What
 from sitemon.model.alerts import Alerts
 from sitemon.store.deciding import Deciding, Saying
+
+_STALE: Final = timedelta(days=1)
+"""What was over for so long when it was found is no news, as after a restore; so long an alert is tried, too."""
 
 _EVENTS: Final = {DOWN: "down", RESOLVED: "resolved", WITHDRAWN: "down"}
 
@@ -40,7 +43,7 @@ def announce(
         rules = rules_of(site)
         audience = rules.audience
         labels = labels_told(audience)
-        for type_ in () if around[number].is_held else types_of(change):
+        for type_ in () if around[number].is_held or _is_stale(change, now) else types_of(change):
             event = event_of(
                 type_,
                 change,
@@ -56,3 +59,8 @@ def announce(
             heard_by = alerts.recipients(audience, _EVENTS[type_], told.get(number, ()))
             sayings += [Saying(name, number, said, wait_s, rules.file) for name, wait_s in heard_by]
     deciding.say(sayings)
+
+
+def _is_stale(change: Change[int], now: datetime) -> bool:
+    ended_at = change.incident.ended_at
+    return change.what is What.OPENED and ended_at is not None and ended_at < now - _STALE

@@ -48,7 +48,7 @@ class Story:
         self.receiver = receiver
         self.folder = folder
         self.at = timedelta()
-        self.begins_at = this_hour() - 2 * DAY
+        self.begins_at = this_hour() - DAY / 2
         self._names = Names()
         self._is_alone = False
         receiver.clock = lambda: moment_words(self.at)
@@ -56,7 +56,7 @@ class Story:
         self.routes({"channels": ["hook"]})
 
     def begins(self, moment: datetime) -> None:
-        """Let the story begin at another moment than two days ago, and end before now: what lies ahead waits."""
+        """Let the story begin at another moment than half a day ago, and end before now: what lies ahead waits."""
         self.begins_at = moment
         make_partitions(Steps(self.conn), moment, DEFAULT_RETENTION)
 

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable
 from contextlib import closing
+from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from sitemon import clock
 from sitemon.alert import sender
@@ -165,6 +167,23 @@ def test_what_arrived_as_its_session_ended_is_marked_in_the_next_one_and_others_
         scene.arrive(*scene.results("uddd", site="wiki"))
         assert scene.receiver.tries == 2
         assert states(scene) == [("site.down", "delivered")] * 2
+
+
+@pytest.mark.parametrize(("ended_h_ago", "told"), [(22, ["site.down", "site.resolved"]), (25, [])])
+def test_what_was_over_a_day_ago_when_it_is_found_is_no_news(scene: Scene, ended_h_ago: int, told: list[str]) -> None:
+    rows_of_day = scene.results("udddu")
+    hours = timedelta(hours=ended_h_ago)
+    before = [replace(one, slot_at=one.slot_at - hours) for one in rows_of_day]
+    scene.arrive(*before)
+    assert [type_ for type_, *_ in scene.said] == told
+    assert len(scene.incidents) == 1
+
+
+def test_what_was_told_as_down_is_told_as_over_however_late_that_is_found(scene: Scene) -> None:
+    scene.arrive(*scene.results("uddd"))
+    scene.use(scene.receiver.channel(), now=clock.utc_now() + timedelta(days=3))
+    scene.arrive(*scene.results("u", start=4))
+    assert [type_ for type_, *_ in scene.said] == ["site.down", "site.resolved"]
 
 
 def test_alertmanager_gets_alerts_as_its_api_takes_them(scene: Scene) -> None:
