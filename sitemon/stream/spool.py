@@ -31,8 +31,12 @@ _LOCK_S: Final = 10.0
 _READ_BYTES: Final = 4 << 20
 _DAMAGED: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _FREE: Final = ("freelist_count", "page_size")
-# TRUNCATE with FULL syncs the truncated journal too; deleting it would need EXTRA to survive a power cut.
-_PRAGMAS: Final = "PRAGMA journal_mode = TRUNCATE; PRAGMA synchronous = FULL;"
+_JOURNAL_BYTES: Final = 64 << 10
+"""The journal keeps so much of the disk: to delete one record, up to ten pages of 4 KiB are written to it."""
+# PERSIST with FULL syncs the journal's end too; deleting it would need EXTRA to survive a power cut.
+_PRAGMAS: Final = (
+    f"PRAGMA journal_mode = PERSIST; PRAGMA journal_size_limit = {_JOURNAL_BYTES}; PRAGMA synchronous = FULL;"
+)
 _COLUMNS: Final = "(id INTEGER PRIMARY KEY, topic TEXT NOT NULL, key BLOB NOT NULL, value BLOB, headers BLOB NOT NULL)"
 _TABLES: Final = (
     f"CREATE TABLE IF NOT EXISTS record {_COLUMNS}",
@@ -44,9 +48,7 @@ _ADDRESS: Final = (
 _APPEND: Final = "INSERT INTO record (id, topic, key, value, headers) VALUES (?, ?, ?, ?, ?)"
 _REMOVE: Final = "DELETE FROM record WHERE id <= min(?, (SELECT min(id) FROM record) + ? - 1)"
 _FEWER: Final = 8
-_RESERVE: Final = "-reserve"
-_RESERVE_BYTES: Final = 64 << 10
-"""To delete one record, up to ten pages of 4 KiB are written to the journal."""
+_JOURNAL: Final = "-journal"
 _READ: Final = "SELECT id, topic, key, value, headers FROM record ORDER BY id LIMIT ?"
 
 
@@ -72,8 +74,8 @@ class Spool:
         self._coming = 0
         self._on_file = 0
         self._last_id = 0
-        self._reserve = file.with_name(file.name + _RESERVE)
-        self._has_reserve = self._reserve.exists()
+        self._journal = file.with_name(file.name + _JOURNAL)
+        self._has_journal = False
         if file.exists():
             self._on_file, self._last_id, self.left_for = self._on_disk(_measure, (0, 0, ""))
 
@@ -130,19 +132,12 @@ class Spool:
     def remove(self, up_to_id: int) -> None:
         """Delete the oldest records, up to this one. An empty file is deleted itself, which frees its disk space.
 
-        What is deleted is written to the journal first. Where the disk has no room for that, it is ever fewer at once,
-        with the room that was kept for it.
+        What is deleted is written to the journal first. Where the disk has no room for that, it is ever fewer at once:
+        the journal has its room.
         """
         with self._disk:
-            try:
-                self._remove_in_pieces(up_to_id)
-            except SpoolFullError:
-                self._reserve.unlink(missing_ok=True)
-                self._has_reserve = False
-                self._remove_in_pieces(up_to_id)
-            if self._on_file:
-                self._keep_reserve()
-            else:
+            self._remove_in_pieces(up_to_id)
+            if not self._on_file:
                 self._delete_file()
 
     def _remove_in_pieces(self, up_to_id: int) -> None:
@@ -219,24 +214,24 @@ class Spool:
         if not taken:
             raise SpoolFullError(f"the spool {self.file} is damaged again and again")
         self._on_file += sum(len(append.records) for append in taken)
-        self._keep_reserve()
+        self._fill_journal()
         return taken
 
-    def _keep_reserve(self) -> None:
-        """Keep room on the disk in which to delete, where none is kept yet and there is some."""
-        if self._has_reserve:
+    def _fill_journal(self) -> None:
+        """Give the journal the room on the disk that it keeps, where it has not and there is some."""
+        if self._has_journal:
             return
-        with contextlib.suppress(OSError), os.fdopen(open_own(self._reserve, os.O_RDWR), "wb") as file:
-            os.posix_fallocate(file.fileno(), 0, _RESERVE_BYTES)
-            self._has_reserve = True
+        with contextlib.suppress(OSError), os.fdopen(open_own(self._journal, os.O_RDWR), "r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, _JOURNAL_BYTES)
+            self._has_journal = True
 
     def _full(self, most_bytes: int) -> SpoolFullError:
         return SpoolFullError(f"the spool {self.folder} holds its {most_bytes:,} bytes")
 
     def _used_bytes(self, database: sqlite3.Connection) -> int:
-        """Return what the spools of all processes take; reserves and pages of ours that are free again do not count."""
+        """Return what the spools of all processes take; journals and pages of ours that are free again do not count."""
         free_pages, page_bytes = (database.execute(f"PRAGMA {name}").fetchone()[0] for name in _FREE)
-        files = sum(_size_bytes(entry) for entry in os.scandir(self.folder) if not entry.name.endswith(_RESERVE))
+        files = sum(_size_bytes(entry) for entry in os.scandir(self.folder) if not entry.name.endswith(_JOURNAL))
         return files - int(free_pages) * int(page_bytes)
 
     def _on_disk(self, work: Callable[[sqlite3.Connection], _T], default: _T) -> _T:
@@ -267,16 +262,17 @@ class Spool:
         aside = self.file.with_name(f"{self.file.name}.damaged-{clock.now_ms()}")
         try:
             self.file.rename(aside)
-            _journal(self.file).unlink(missing_ok=True)
+            self._journal.unlink(missing_ok=True)
+            self._has_journal = False
         except OSError as failure:
             raise SpoolFullError(f"the spool {self.file} is damaged and cannot be moved away: {failure}") from exc
         lost, self._on_file = self._on_file, 0
         log.error("spool.damaged: %s: moved to %s, with up to %s unsent records: %s", self.file, aside, lost, exc)
 
     def _delete_file(self) -> None:
-        for file in (self.file, _journal(self.file), self._reserve):
+        for file in (self.file, self._journal):
             file.unlink(missing_ok=True)
-        self._has_reserve = False
+        self._has_journal = False
 
 
 class _Append:
@@ -303,10 +299,6 @@ def _size_bytes(entry: os.DirEntry[str]) -> int:
         return entry.stat().st_size
     except FileNotFoundError:
         return 0
-
-
-def _journal(file: Path) -> Path:
-    return file.with_name(f"{file.name}-journal")
 
 
 def _measure(database: sqlite3.Connection) -> tuple[int, int, str]:

@@ -46,7 +46,6 @@ def test_they_may_read_none_of_its_files(folder: Path) -> None:
         "spool": 0o700,
         "spool-0.db": 0o600,
         "spool-0.db-journal": 0o600,
-        "spool-0.db-reserve": 0o600,
         "spool-0.lock": 0o600,
     }
     spool.close()

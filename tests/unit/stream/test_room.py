@@ -44,7 +44,7 @@ def big(size_bytes: int) -> Record:
 
 def taken(rig: Rig) -> float:
     """The part of the bound that lies on disk."""
-    return sum(file.stat().st_size for file in rig.folder.iterdir() if file.suffix != ".db-reserve") / MAX
+    return sum(file.stat().st_size for file in rig.folder.iterdir() if file.suffix != ".db-journal") / MAX
 
 
 def at_end() -> bool:
