@@ -12,6 +12,7 @@ from typing import Final, Self
 from sitemon.checks.errors import CheckError
 from sitemon.checks.net.aside import done_aside
 from sitemon.checks.net.exchange import BoundedSocket, Exchange
+from sitemon.checks.net.quick_servers import QuickServers, Server
 from sitemon.checks.net.retry_request import FirstMessage, asks_for_finite_field
 from sitemon.checks.net.tls import bad_certificate, served_chain
 from sitemon.checks.net.tls_contexts import TlsContext, context_aside
@@ -29,12 +30,13 @@ _LONGEST_HANDSHAKE_BYTES: Final = 24 << 10
 """Of a server, until its certificates are verified. Long chains have 10 KiB, names of CAs whose clients it takes 16."""
 _LIGHT_HANDSHAKE_BYTES: Final = 4 << 10
 """What is longer, and valid by roots that its owner chose, may take 0.1 s."""
-_LONG_STEP_S: Final = 0.01
-"""Of CPU; honest ones take a tenth of that."""
 _MOST_OVERHEAD_BYTES: Final = 256 << 10
 _WIRE_BYTES_A_BYTE: Final = 3
 """Records of 11 bytes of content; who sends a byte a record may do so 12,000 times."""
 _SMALL_BYTES: Final = 1 << 10
+
+
+_quick: Final = QuickServers()
 
 
 class TlsConnection:
@@ -51,6 +53,8 @@ class TlsConnection:
         self._first: FirstMessage | None = FirstMessage()  # until it was looked at
         self._context = context
         self._is_aside = False
+        self._longest_step_s = 0.0
+        self._server = Server(self.exchange.file, host)
         self._ending: ssl.SSLError | None = None  # how it ended, behind what could be read
         self._tls = context.wrap_bio(self._received, self._unsent, server_hostname=host)
 
@@ -95,6 +99,7 @@ class TlsConnection:
             except ssl.SSLWantReadError:
                 is_over = False
             except ssl.SSLError:
+                _quick.note(self._server, self._longest_step_s)
                 with contextlib.suppress(OSError):
                     self.flush()  # the alert that says why
                 raise
@@ -109,18 +114,15 @@ class TlsConnection:
                 self._take()
             if self._overhead_bytes > _LONGEST_HANDSHAKE_BYTES:
                 raise CheckError(Reason.TLS_ERROR, "the server sends too much before the handshake is over")
+        _quick.note(self._server, self._longest_step_s)
         self.has_more = self._received.pending > 0
 
     async def _step(self) -> None:
         """Go on with the handshake as far as what was received allows."""
         context = self._context
-        named = context.own_certificate or context.own_roots
-        if named is None:
-            self._tls.do_handshake()
-            return
-        may_sign = context.own_certificate is not None
-        is_long = may_sign or context.takes_long or self._overhead_bytes > _LIGHT_HANDSHAKE_BYTES
-        if not self._overhead_bytes or not is_long:
+        may_verify_long = context.own_roots is not None and self._overhead_bytes > _LIGHT_HANDSHAKE_BYTES
+        may_be_long = context.own_certificate is not None or may_verify_long or not _quick.has(self._server)
+        if not self._overhead_bytes or not may_be_long:
             self._step_here()
             return
         # While another thread has it, and it has it to the end, nobody else may touch it.
@@ -128,7 +130,7 @@ class TlsConnection:
         exchange = self.exchange
         await done_aside(
             exchange.file,
-            named,
+            context.own_certificate or context.own_roots or self._server.host,
             self._step_aside,
             exchange.waits,
             exchange.remaining_s(),
@@ -146,8 +148,7 @@ class TlsConnection:
         try:
             self._tls.do_handshake()
         finally:
-            if thread_cpu_s() - began_s > _LONG_STEP_S:
-                self._context.takes_long = True
+            self._longest_step_s = max(self._longest_step_s, thread_cpu_s() - began_s)
 
     def recv(self, most_bytes: int) -> bytes:
         """Return what is there next, b"" at the end; `has_more` then says whether more is, of which no socket tells.

@@ -32,15 +32,14 @@ _Key = tuple[Tls, bool]
 class TlsContext(ssl.SSLContext):
     """What connections of a setting share.
 
-    `own_roots` are its CA file, None without: who chooses the roots chooses how long a chain takes to verify. It
-    `takes_long` once one did. `own_certificate` is the file of what we show: who chooses its key chooses how long we
+    `own_roots` are its CA file, None without: who chooses the roots chooses how long a chain takes to verify.
+    `own_certificate` is the file of what we show: who chooses its key chooses how long we
     take to sign. `own_bytes` is about how much memory the certificates of both take.
     """
 
     own_roots: str | None = None
     own_certificate: str | None = None
     own_bytes = 0
-    takes_long = False
 
 
 class _Kept(NamedTuple):
