@@ -6,7 +6,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -22,6 +22,11 @@ from tests.faults.scene import Scene
 from tests.pipeline import wait_for
 from tests.threads import beside
 
+_WAITING_RECORDERS = """
+    SELECT client_port
+    FROM pg_stat_activity
+    WHERE datname = current_database() AND application_name = 'sitemon-recorder' AND wait_event_type = 'Lock'
+"""
 END_SESSIONS = """
     SELECT pg_terminate_backend(pid)
     FROM pg_stat_activity
@@ -119,6 +124,23 @@ def _send(processes: list[psutil.Process], signal_: signal.Signals) -> None:
     for process in processes:
         with suppress(ProcessLookupError):
             os.kill(process.pid, signal_)
+
+
+@contextmanager
+def frozen_amid_a_batch(scene: Scene, *recorders: str) -> Iterator[None]:
+    """Freeze one of these recorders while its transaction has what the others need, as when its machine is gone."""
+    with closing(scene.pipeline.connect()) as conn:
+        conn.cursor().execute("LOCK TABLE sitemon.stream_position IN EXCLUSIVE MODE")
+        [(port,), *_] = wait_for(lambda: scene.pipeline.rows(_WAITING_RECORDERS))
+        pids = [scene.pipeline.processes[name].pid for name in recorders]
+        with frozen(next(pid for pid in pids if port in _local_ports(pid))):
+            conn.rollback()
+            yield
+
+
+def _local_ports(pid: int) -> set[int]:
+    tree = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+    return {one.laddr.port for process in tree for one in process.net_connections("inet") if one.laddr}
 
 
 # PostgreSQL --------------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import random
 import pytest
 
 from sitemon import clock
-from tests.faults.outages import frozen, starved, without
+from tests.faults.outages import frozen, frozen_amid_a_batch, starved, without
 from tests.faults.scene import Scene
 from tests.pipeline import Away
 
@@ -65,5 +65,14 @@ def test_recorders_killed_in_the_middle_of_batches(scene: Scene) -> None:
     for _ in range(3):
         for recorder in ("recorder", "second-recorder"):
             scene.suffers(without(scene, recorder), 2)
+    account = scene.end()
+    assert account.missed == []
+
+
+def test_a_recorder_that_is_frozen_amid_a_batch_holds_up_the_other_for_half_a_minute(scene: Scene) -> None:
+    scene.begin("worker", "recorder", "second-recorder")
+    with frozen_amid_a_batch(scene, "recorder", "second-recorder"):
+        scene.wait_until_recorded_after(clock.now_ms(), within_s=60)
+        scene.pipeline.await_closed(clock.now_ms(), 60)
     account = scene.end()
     assert account.missed == []
