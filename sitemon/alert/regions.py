@@ -182,17 +182,17 @@ class Regions:
         But not before a reference site failed: these are asked for only while an alerter is there.
         """
         names = [name_of_url(url) for url in self._alerts().references.get(region, ())]
-        turn = back_online(connectivity.seen(region), offline_since)
-        if not names or (turn and self._by_sites):
+        turn = back_online(connectivity.seen(region), offline_since) if self._by_sites or not names else None
+        if turn or not names:
             return turn
         references = connectivity.references(region, names, max(offline_since, self._now() - _LATELY))
         if say_offline(references) is not False:
             return None
         well = [one.slot_at for one in references if not one.is_cut]
         at = min(well)
-        if turn:
+        if since := back_online(connectivity.seen(region), offline_since):
             failed_at = connectivity.last_failing_reference(region, names, offline_since)
-            at = min(at, max(turn.at, failed_at or offline_since))
+            at = min(at, max(since.at, failed_at or offline_since))
         return Turn(at, len(well), len(references))
 
     def _ask(self, region: str) -> None:

@@ -333,14 +333,13 @@ class MessageSender(ChannelSender):
             mark_message_delivered(conn, name, number)
             _say_delivered(what)
         elif verdict.fate is not Fate.GONE:
-            is_given_up = False
+            problem, wait_s, is_given_up = verdict.problem, _wait_of_alert_s(verdict), False
             if verdict.fate is Fate.REFUSED and verdict.is_of_words and not gathered.is_of_one_site:
-                split_message(conn, name, number, verdict.problem)
+                split_message(conn, name, number, problem)
             else:
-                wait_s, is_broken_up = _wait_of_alert_s(verdict), _is_broken_up(gathered, verdict, lease)
-                problem = verdict.problem
+                is_broken_up = _is_broken_up(gathered, verdict, lease)
                 is_given_up = mark_message_failed(conn, name, number, problem, wait_s, is_broken_up=is_broken_up)
-            say_not_delivered(what, verdict.problem)
+            say_not_delivered(what, problem)
             if is_given_up:
                 _say_given_up(what)
 

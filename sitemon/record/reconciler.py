@@ -297,7 +297,7 @@ class Reconciler:
                     "reconciler.%s: %s", event, ", ".join(f"{topic} {number}" for topic, number in sorted(found))
                 )
         self._database.do(lambda conn: set_positions(conn, read))
-        self._read_up_to = {**self._read_up_to, **read}
+        self._read_up_to = {one: read.get(one, at) for one, at in self._read_up_to.items()}
 
     def _compare_counts(self, limit_ms: int) -> None:
         counted = self._counted

@@ -39,10 +39,8 @@ class QuickServers:
         """Note that a handshake is over, and how much CPU its longest step took."""
         self._quick.pop(server, None)
         if longest_step_s > _LONG_S:
-            self._slow_until_s.pop(server.file, None)
             self._slow_until_s[server.file] = clock.monotonic_s() + _SLOW_FOR_S
-        else:
-            self._quick[server] = None
-        for known in (self._quick, self._slow_until_s):
-            while len(known) > self._most:
-                del known[next(iter(known))]  # type: ignore[arg-type]
+            return
+        self._quick[server] = None
+        if len(self._quick) > self._most:
+            del self._quick[next(iter(self._quick))]
