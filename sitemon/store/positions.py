@@ -71,21 +71,17 @@ def begin_positions(conn: Connection, committed: Mapping[TopicPartition, int]) -
 
     Of a database that knows other partitions of the topic, one that it does not know was never read.
     """
-    rows_of(
-        conn,
-        _sql["begin_positions"],
-        topics=[topic for topic, _ in committed],
-        partitions=[number for _, number in committed],
-        committed=list(committed.values()),
-    )
+    rows_of(conn, _sql["begin_positions"], **_columns(committed))
 
 
 def set_positions(conn: Connection, positions: Mapping[TopicPartition, int]) -> None:
     """Let partitions count as read up to these offsets, whatever was noted before."""
-    rows_of(
-        conn,
-        _sql["set_positions"],
-        topics=[topic for topic, _ in positions],
-        partitions=[number for _, number in positions],
-        followings=list(positions.values()),
-    )
+    rows_of(conn, _sql["set_positions"], **_columns(positions))
+
+
+def _columns(offsets: Mapping[TopicPartition, int]) -> dict[str, list[str] | list[int]]:
+    return {
+        "topics": [topic for topic, _ in offsets],
+        "partitions": [number for _, number in offsets],
+        "offsets": list(offsets.values()),
+    }

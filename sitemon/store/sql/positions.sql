@@ -24,13 +24,19 @@ WHERE coalesce(position.next_offset, 0) < given.first;
 -- Of topics of which nothing is known, up to where the group has read; else nothing of a partition that is not known was read:
 -- it was added after the backup from which this database is.
 INSERT INTO sitemon.stream_position (topic, partition, next_offset)
-SELECT topic, partition, CASE WHEN EXISTS (SELECT FROM sitemon.stream_position AS known WHERE known.topic = given.topic) THEN 0 ELSE committed END
-FROM unnest(%(topics)s::text[], %(partitions)s::integer[], %(committed)s::bigint[]) AS given (topic, partition, committed)
+SELECT
+    topic,
+    partition,
+    CASE
+        WHEN EXISTS (SELECT FROM sitemon.stream_position AS known WHERE known.topic = given.topic) THEN 0
+        ELSE committed
+    END
+FROM unnest(%(topics)s::text[], %(partitions)s::integer[], %(offsets)s::bigint[]) AS given (topic, partition, committed)
 ORDER BY 1, 2
 ON CONFLICT (topic, partition) DO NOTHING;
 
 -- name: set_positions
 INSERT INTO sitemon.stream_position (topic, partition, next_offset)
-SELECT * FROM unnest(%(topics)s::text[], %(partitions)s::integer[], %(followings)s::bigint[])
+SELECT * FROM unnest(%(topics)s::text[], %(partitions)s::integer[], %(offsets)s::bigint[])
 ORDER BY 1, 2
 ON CONFLICT (topic, partition) DO UPDATE SET next_offset = excluded.next_offset;
