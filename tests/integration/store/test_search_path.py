@@ -52,7 +52,7 @@ def test_who_records_is_not_made_a_superuser_by_the_administrator(
     provision(postgres_server, admin, new)
     set_trap(connect(postgres_server, new, application_name="test"), admin.user)
     if are_options_dropped:
-        monkeypatch.setattr(module, "_OPTIONS", "")
+        monkeypatch.setattr(module, "_SETTINGS", {})
     provision(postgres_server, admin, new)
     with closing(as_admin(postgres_server, admin)) as conn:
         assert rows(conn, "SELECT rolsuper FROM pg_roles WHERE rolname = %s", (new.user,)) == [(False,)]
