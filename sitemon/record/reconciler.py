@@ -291,11 +291,10 @@ class Reconciler:
         old = {one for one, written_ms in follower.oldest_ms(ends).items() if written_ms < closed_ms}
         read = {one: end if one in old else 0 for one, end in ends.items()}
         read |= {one: at for one, at in self._read_up_to.items() if at <= ends.get(one, -1)}
-        for event, found in (("topic_anew", ends.keys() - old), ("messages_lost", old)):
-            if found:
-                log.warning(
-                    "reconciler.%s: %s", event, ", ".join(f"{topic} {number}" for topic, number in sorted(found))
-                )
+        if anew := ends.keys() - old:
+            log.warning("reconciler.topic_anew: %s", _names_of(anew))
+        if old:
+            log.warning("reconciler.messages_lost: %s", _names_of(old))
         self._database.do(lambda conn: set_positions(conn, read))
         self._read_up_to = {one: read.get(one, at) for one, at in self._read_up_to.items()}
 
@@ -348,3 +347,7 @@ class Reconciler:
 
 def _say(exc: SitemonError) -> None:
     log.warning("reconciler.waiting: what is missing is not decided now: %s", exc)
+
+
+def _names_of(partitions: Iterable[TopicPartition]) -> str:
+    return ", ".join(f"{topic} {number}" for topic, number in sorted(partitions))
