@@ -17,7 +17,7 @@ def load(context: ssl.SSLContext, file: str, below: str | None = None) -> int:
     """Have a context trust the certificates of a file, and nothing else of it; return about how much memory they take.
 
     Raises:
-        TooMuchError: there are too many.
+        TooMuchError: there are too many. UnfitKeyError: the key of one is of a kind that is not taken.
         OSError: it cannot be read, or is out of the folder `below`; ssl.SSLError, if there is no certificate in it.
 
     """

@@ -1,9 +1,12 @@
 """Files that whoever may edit sites chooses, and may change at any time: what of one was read is all that counts."""
 
+import base64
+import binascii
 import contextlib
 import errno
 import os
 import re
+import ssl
 import stat
 import sys
 import tempfile
@@ -19,11 +22,17 @@ _USUAL_BYTES: Final = 2 << 10
 _BYTES_A_BYTE: Final = 13
 """Beyond that, where names have very many parts, each of which becomes objects."""
 
-_CERTIFICATE: Final = re.compile(rb"-----BEGIN (?:X509 )?CERTIFICATE-----[^-]*-----END (?:X509 )?CERTIFICATE-----")
+_CERTIFICATE: Final = re.compile(rb"-----BEGIN (?:X509 )?CERTIFICATE-----([^-]*)-----END (?:X509 )?CERTIFICATE-----")
+_OWN_CURVES: Final = tuple(map(bytes.fromhex, ("2a8648ce3d0101", "2a8648ce3d0102")))
+"""Kinds of fields over which a certificate may describe a curve (X9.62), though none in PKIX may: RFC 5480, 2.1.1."""
 
 
 class TooMuchError(Exception):
     """A file is too long, or has too much in it."""
+
+
+class UnfitKeyError(Exception):
+    """A key is not one that is taken; the words say why."""
 
 
 def content_of(file: str, most_bytes: int, below: str | None = None) -> bytes:
@@ -72,8 +81,20 @@ def named(content: bytes) -> Iterator[str]:
 
 
 def certificates_in(content: bytes) -> list[bytes]:
-    """Return the certificates in PEM, each by itself."""
-    return _CERTIFICATE.findall(content)
+    """Return the certificates in PEM, each by itself.
+
+    Raises:
+        UnfitKeyError: the key of one is on a curve of its own: OpenSSL may take 0.2 s to read it.
+        ssl.SSLError: one is not in base64.
+
+    """
+    try:
+        ders = [binascii.a2b_base64(text) for text in _CERTIFICATE.findall(content)]
+    except ValueError as exc:
+        raise ssl.SSLError(ssl.SSL_ERROR_SSL, "a certificate is not in base64") from exc
+    if any(curve in der for der in ders for curve in _OWN_CURVES):
+        raise UnfitKeyError("the key of a certificate is on a curve of its own")
+    return [b"-----BEGIN CERTIFICATE-----\n%b-----END CERTIFICATE-----" % base64.encodebytes(der) for der in ders]
 
 
 def memory_bytes(certificates: Iterable[bytes]) -> int:

@@ -24,17 +24,13 @@ _RSA: Final = frozenset(map(bytes.fromhex, ("2a864886f70d010101", "2a864886f70d0
 _OF_CURVES: Final = frozenset(map(bytes.fromhex, ("2a8648ce3d0201", "2b6570", "2b6571")))
 
 
-class UnfitKeyError(Exception):
-    """A key is not one that is taken; the words say why."""
-
-
 def load(context: ssl.SSLContext, cert_file: str, key_file: str | None, below: str | None = None) -> int:
     """Have a context show a certificate, and return about how much memory it takes with its chain.
 
     Without a file of its own the key is in the same.
 
     Raises:
-        UnfitKeyError: the key has a password, or is of a kind or length that is not taken.
+        UnfitKeyError: the key has a password, or is of a kind or length that is not taken; or that of a certificate is.
         TooMuchError: a file is too long.
         OSError: a file cannot be read, or is out of the folder `below`; ssl.SSLError, if there is no certificate in it,
             or another's key.
@@ -62,7 +58,7 @@ def _key_in(content: bytes) -> bytes:
     except (ValueError, IndexError):
         is_taken = False
     if not is_taken:
-        raise UnfitKeyError("the key is neither RSA of at most 4,096 bits, nor EC, Ed25519 or Ed448")
+        raise chosen_files.UnfitKeyError("the key is neither RSA of at most 4,096 bits, nor EC, Ed25519 or Ed448")
     return b"-----BEGIN %b-----\n%b-----END %b-----\n" % (label, base64.encodebytes(der), label)
 
 
@@ -100,4 +96,4 @@ def _elements(der: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 def _refuse() -> NoReturn:
     """Answer OpenSSL, which would derive from any password what its owner made last for hours."""
-    raise UnfitKeyError("the key is encrypted")
+    raise chosen_files.UnfitKeyError("the key is encrypted")

@@ -67,7 +67,7 @@ def _pair_problem(
     """Return what is wrong with a certificate and its key; to read them takes long when 100,000 sites share them."""
     try:
         own_certificates.load(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), cert_file, key_file, files_below)
-    except own_certificates.UnfitKeyError as exc:
+    except chosen_files.UnfitKeyError as exc:
         return f"expected a certificate and its key, without a password, in PEM; {exc}"
     except (chosen_files.TooMuchError, ssl.SSLError, OSError) as exc:
         if getattr(exc, "reason", None) == "KEY_VALUES_MISMATCH":

@@ -300,6 +300,8 @@ def _ca_file_problem(file: str, below: str | None, _stamps: tuple[int, int]) -> 
         ca_files.load(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), file, below)
     except chosen_files.TooMuchError:
         return f"at most {ca_files.MOST_CERTIFICATES} certificates", "more"
+    except chosen_files.UnfitKeyError:
+        return "certificates with keys on curves that have names", "others"
     except ssl.SSLError:
         return "certificates in PEM", "none"
     return None

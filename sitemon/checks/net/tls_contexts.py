@@ -203,13 +203,15 @@ def _trust(context: TlsContext, ca_file: str, below: str | None) -> None:
         context.own_bytes += ca_files.load(context, ca_file, below)
     except chosen_files.TooMuchError as exc:  # it has grown since the sites were read
         raise CheckError(Reason.TLS_ERROR, "the CA file holds too many certificates") from exc
+    except chosen_files.UnfitKeyError as exc:
+        raise CheckError(Reason.TLS_ERROR, f"the CA file: {exc}") from exc
 
 
 def _show(context: TlsContext, cert_file: str, key_file: str | None, below: str | None) -> None:
     context.own_certificate = cert_file
     try:
         context.own_bytes += own_certificates.load(context, cert_file, key_file, below)
-    except own_certificates.UnfitKeyError as exc:  # it has changed since the sites were read
+    except chosen_files.UnfitKeyError as exc:  # it has changed since the sites were read
         raise CheckError(Reason.TLS_ERROR, f"our client certificate: {exc}") from exc
     except chosen_files.TooMuchError as exc:
         raise CheckError(Reason.TLS_ERROR, "our client certificate: its file, or that of its key, is too long") from exc

@@ -30,6 +30,8 @@ __all__ = [
 
 NOW = utc_now().replace(microsecond=0)
 YESTERDAY = NOW - timedelta(days=1)
+DEAR_CURVE = Path(__file__).parent / "testdata" / "dear_curve.pem"
+"""A key that is a point in compressed form, on a curve over a prime p = k · 2^600 + 1: its square roots take 0.1 s."""
 IN_A_MONTH = NOW + timedelta(days=30)
 IN_A_YEAR = NOW + timedelta(days=365)
 

@@ -30,6 +30,7 @@ from sitemon.model.outcome import Outcome, Reason
 from sitemon.model.site import Expect, Header, Tls
 from tests.conftest import lack
 from tests.integration.checks.certificates import (
+    DEAR_CURVE,
     IN_A_MONTH,
     IN_A_YEAR,
     YESTERDAY,
@@ -50,8 +51,6 @@ from tests.integration.checks.conftest import (
     site,
 )
 from tests.integration.checks.test_engine import wait_until
-
-DEAR_CURVE = Path(__file__).parent / "testdata" / "dear_curve.pem"
 
 BAD_LEAVES: dict[str, tuple[Callable[[Signer], Signer], datetime]] = {
     "expired": (lambda ca: new_leaf(ca, ends_at=YESTERDAY), YESTERDAY),
@@ -577,7 +576,6 @@ def test_what_a_server_sends_first_is_read_where_that_holds_up_no_check(
 def test_where_a_key_took_long_to_read_no_other_server_of_the_file_holds_up_a_check(
     make_engine: EngineFactory, serve_tls: TlsServerFactory, shakers: list[str], tmp_path: Path
 ) -> None:
-    """A key that is a point in compressed form, on a curve over a prime p = k · 2^600 + 1: square roots take 0.1 s."""
     leaf, chain = new_leaf(None), tmp_path / "dear.pem"
     chain.write_bytes(write_chain(tmp_path, leaf).read_bytes() + DEAR_CURVE.read_bytes())
     dear = serve_tls(answering(response()), leaf, adjust=lambda context: context.load_cert_chain(chain))

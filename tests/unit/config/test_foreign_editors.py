@@ -21,7 +21,7 @@ from sitemon.config.settings import settings
 from sitemon.config.sites import load_sites
 from sitemon.model.errors import ConfigurationError
 from sitemon.model.site import Tls
-from tests.integration.checks.certificates import new_authority, write_chain
+from tests.integration.checks.certificates import DEAR_CURVE, new_authority, write_chain
 
 SECRETS = {"SITEMON_DB_PASSWORD": "hunter2", "AWS_SECRET_ACCESS_KEY": "hunter3", "SHOP_KEY": "swordfish"}
 PUBLIC = {"SITEMON_ADDRESS_POLICY": "public"}
@@ -235,6 +235,18 @@ def test_a_ca_file_that_has_changed_is_read_again(tmp_path: Path, loaded: list[s
     file.write_bytes(new_authority("ours").pem)
     assert len(load_sites({"CONF_DIR": str(tmp_path)}).sites) == 1
     assert len(loaded) == 2
+
+
+@pytest.mark.parametrize("tag", [b"\x06\x07", b"\x06\x81\x07"])
+def test_a_certificate_whose_key_takes_long_to_read_is_refused_before(tmp_path: Path, tag: bytes) -> None:
+    """However the name of its kind of field is written: OpenSSL also takes lengths that are not the shortest."""
+    der = ssl.PEM_cert_to_DER_cert(DEAR_CURVE.read_text()).replace(b"\x06\x07\x2a\x86", tag + b"\x2a\x86")
+    (tmp_path / "ca.pem").write_text(ssl.DER_cert_to_PEM_cert(der) * 100)
+    write_sites_that_trust(tmp_path, ["ca.pem"])
+    began_s = thread_cpu_s()
+    with pytest.raises(ConfigurationError, match="expected certificates with keys on curves that have names"):
+        load_sites({"CONF_DIR": str(tmp_path)})
+    assert thread_cpu_s() - began_s < 1
 
 
 @pytest.mark.parametrize(("count", "is_read"), [(500, True), (501, False)])

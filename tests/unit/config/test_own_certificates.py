@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from sitemon.clock import thread_cpu_s
-from sitemon.config import own_certificates
+from sitemon.config import chosen_files, own_certificates
 from tests.integration.checks.certificates import IN_A_YEAR, YESTERDAY
 
 Usual = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey
@@ -108,6 +108,6 @@ REFUSED = {
 def test_a_key_for_which_openssl_computes_for_long_is_refused_before(tmp_path: Path, kind: str) -> None:
     files = write_own(tmp_path, REFUSED[kind], rsa.RSAPublicNumbers(65537, 1 << 2047 | 1).public_key())
     began_s = thread_cpu_s()
-    with pytest.raises(own_certificates.UnfitKeyError, match=r"neither RSA of at most 4,096 bits, nor EC"):
+    with pytest.raises(chosen_files.UnfitKeyError, match=r"neither RSA of at most 4,096 bits, nor EC"):
         load(files)
     assert thread_cpu_s() - began_s < 0.05
