@@ -44,13 +44,26 @@ def _aside_of_process() -> FairThread[Work]:
     return FairThread("sitemon-aside", lambda: contextlib.nullcontext(_do), _IDLE_S)
 
 
+@once_per_process
+def _slow_of_process() -> FairThread[Work]:
+    return FairThread("sitemon-slow", lambda: contextlib.nullcontext(_do), _IDLE_S)
+
+
 async def done_aside(
-    file: str, named: str, do: Callable[[], T], waits: Waits, at_most_s: float, *, patience_s: float = math.inf
+    file: str,
+    named: str,
+    do: Callable[[], T],
+    waits: Waits,
+    at_most_s: float,
+    *,
+    patience_s: float = math.inf,
+    is_slow: bool = False,
 ) -> T:
     """Return what `do` returns, which is called in another thread, or raise what it raises.
 
     `file` is that of the site. Who may write one chooses the CA files and our certificates of its sites, and with them
-    what takes long; `named` is the one that counts. Until its turn comes, no time of the check passes.
+    what takes long; `named` is the one that counts. What is known to be slow has a thread of its own. Until its turn
+    comes, no time of the check passes.
 
     Raises:
         OwnError: its turn did not come within that time and the check's patience, or it was not done within that time
@@ -59,7 +72,7 @@ async def done_aside(
     """
     work = Work(do, waits.event())
     began_s, began_own_s = monotonic_s(), waits.now_s()
-    _aside_of_process().take(file, named, work)
+    (_slow_of_process() if is_slow else _aside_of_process()).take(file, named, work)
     try:
         is_done = await work.is_done.wait(min(at_most_s, patience_s))
         begun_at_s = work.begun_at_s

@@ -33,7 +33,11 @@ class QuickServers:
 
     def has(self, server: Server) -> bool:
         """Whether a handshake with it is quick, as far as is known."""
-        return server in self._quick and clock.monotonic_s() >= self._slow_until_s.get(server.file, 0.0)
+        return server in self._quick and not self.is_slow(server.file)
+
+    def is_slow(self, file: str) -> bool:
+        """Whether a file leads to a server that is not quick."""
+        return clock.monotonic_s() < self._slow_until_s.get(file, 0.0)
 
     def note(self, server: Server, longest_step_s: float) -> None:
         """Note that a handshake is over, and how much CPU its longest step took."""

@@ -135,6 +135,7 @@ class TlsConnection:
             exchange.waits,
             exchange.remaining_s(),
             patience_s=exchange.patience_s(),
+            is_slow=_quick.is_slow(exchange.file),
         )
 
     def _step_aside(self) -> None:
