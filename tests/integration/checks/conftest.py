@@ -15,10 +15,12 @@ from sitemon.checks.engine.loop_engine import LoopEngine
 from sitemon.checks.engine.protocol import Engine
 from sitemon.checks.findings import Observation
 from sitemon.checks.loop import Loop
+from sitemon.checks.net import tls_connection
 from sitemon.checks.net.address_limit import Connect
 from sitemon.checks.net.addresses import OWN_NETWORK, AddressPolicy
 from sitemon.checks.net.dialer import Dialer
 from sitemon.checks.net.happy_eyeballs import connect_tcp, connect_udp
+from sitemon.checks.net.quick_servers import QuickServers
 from sitemon.checks.net.resolver import Lookup, Resolver, look_up
 from sitemon.checks.probes.by_scheme import visit
 from sitemon.checks.waiting import IN_THREAD, run_here
@@ -92,6 +94,12 @@ def demanding_certificates(
         context.maximum_version = up_to
 
     return adjust
+
+
+@pytest.fixture(autouse=True)
+def no_server_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forget which servers of other tests were quick, and which files led to slow ones."""
+    monkeypatch.setattr(tls_connection, "_quick", QuickServers())
 
 
 @pytest.fixture

@@ -15,9 +15,7 @@ import pytest
 
 from sitemon.checks.findings import Observation
 from sitemon.checks.http.response import Response
-from sitemon.checks.net import tls_connection
 from sitemon.checks.net.happy_eyeballs import connect_tcp
-from sitemon.checks.net.quick_servers import QuickServers
 from sitemon.checks.net.resolver import Endpoint
 from sitemon.checks.net.tls_contexts import TlsContext, TlsContexts, context_for
 from sitemon.checks.once import observe as observe_once
@@ -549,7 +547,7 @@ def test_a_chain_that_takes_long_to_verify_holds_up_no_check(
 
 @pytest.fixture
 def shakers(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The threads in which handshakes go on; of no server it is known yet what they take."""
+    """The threads in which handshakes go on."""
     steps: list[str] = []
     shake_hands = ssl.SSLObject.do_handshake
 
@@ -558,7 +556,6 @@ def shakers(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         shake_hands(connection)
 
     monkeypatch.setattr(ssl.SSLObject, "do_handshake", noted)
-    monkeypatch.setattr(tls_connection, "_quick", QuickServers())
     return steps
 
 
