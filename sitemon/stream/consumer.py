@@ -142,6 +142,7 @@ class KafkaConsumer:
             self._kafka = Reader(**arguments(server, group_id=group, **_IN_GROUP))
             self._kafka.subscribe(topics, listener=_Assigned(self._forget_lost))
         self._rest_between_looks()
+        self._keep_what_was_joined()
 
     @property
     def lag(self) -> int:
@@ -242,6 +243,29 @@ class KafkaConsumer:
         coordinator = self._kafka._coordinator  # noqa: SLF001 - nothing public sets this
         due_in_s = coordinator.time_to_next_poll
         coordinator.time_to_next_poll = lambda: max(_LOOK_S, due_in_s())
+
+    def _keep_what_was_joined(self) -> None:
+        """Let a poll take up what came of a joining that ended between two polls.
+
+        kafka-python (3.0.12) joins in a thread of its own, and throws away what ended while no poll waited for it: the
+        next poll joined once more, which made all other members join once more. Two that poll for 0.5 s each in turn
+        shared their partitions after 20 s.
+        """
+        coordinator = self._kafka._coordinator  # noqa: SLF001 - nothing public tells or sets this
+        join, join_once = coordinator.join_group_async, coordinator._do_join_and_sync_async  # noqa: SLF001
+        joined: list[bytes] = []
+
+        async def join_or_take_up(timeout_ms: float | None = None) -> bool:
+            joining = coordinator._join_task  # noqa: SLF001
+            is_of_now = joining is not None and joining.succeeded() and coordinator.rebalance_in_progress()
+            joined[:] = [joining.value] if is_of_now else []
+            return bool(await join(timeout_ms))
+
+        async def take_up_or_join_once() -> bytes:
+            assignment: bytes = joined.pop() if joined else await join_once()
+            return assignment
+
+        coordinator.join_group_async, coordinator._do_join_and_sync_async = join_or_take_up, take_up_or_join_once  # noqa: SLF001
 
     def _finish_joining(self) -> None:
         """Let the next poll take up a joining of the group that the timeout of an earlier one interrupted.

@@ -20,7 +20,12 @@ class FakeKafka:
         self.mine = {PLACE}
         self.end = 0
         self._answer: dict[TopicPartition, list[Any]] = {}
-        self._coordinator = SimpleNamespace(rejoining=False, time_to_next_poll=lambda: 0.0)
+        self._coordinator = SimpleNamespace(
+            rejoining=False,
+            time_to_next_poll=lambda: 0.0,
+            join_group_async=None,
+            _do_join_and_sync_async=None,
+        )
 
     def subscribe(self, topics: Sequence[str], listener: ConsumerRebalanceListener) -> None:
         assert topics == ["t"]
