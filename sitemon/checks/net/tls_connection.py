@@ -53,7 +53,6 @@ class TlsConnection:
         self._first: FirstMessage | None = FirstMessage()  # until it was looked at
         self._context = context
         self._is_aside = False
-        self._longest_step_s = 0.0
         self._server = Server(self.exchange.file, host)
         self._ending: ssl.SSLError | None = None  # how it ended, behind what could be read
         self._tls = context.wrap_bio(self._received, self._unsent, server_hostname=host)
@@ -99,7 +98,7 @@ class TlsConnection:
             except ssl.SSLWantReadError:
                 is_over = False
             except ssl.SSLError:
-                _quick.note(self._server, self._longest_step_s)
+                _quick.note_end(self._server)
                 with contextlib.suppress(OSError):
                     self.flush()  # the alert that says why
                 raise
@@ -114,7 +113,7 @@ class TlsConnection:
                 self._take()
             if self._overhead_bytes > _LONGEST_HANDSHAKE_BYTES:
                 raise CheckError(Reason.TLS_ERROR, "the server sends too much before the handshake is over")
-        _quick.note(self._server, self._longest_step_s)
+        _quick.note_end(self._server)
         self.has_more = self._received.pending > 0
 
     async def _step(self) -> None:
@@ -149,7 +148,7 @@ class TlsConnection:
         try:
             self._tls.do_handshake()
         finally:
-            self._longest_step_s = max(self._longest_step_s, thread_cpu_s() - began_s)
+            _quick.note_step(self._server, thread_cpu_s() - began_s)
 
     def recv(self, most_bytes: int) -> bytes:
         """Return what is there next, b"" at the end; `has_more` then says whether more is, of which no socket tells.

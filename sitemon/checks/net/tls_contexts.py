@@ -33,8 +33,8 @@ class TlsContext(ssl.SSLContext):
     """What connections of a setting share.
 
     `own_roots` are its CA file, None without: who chooses the roots chooses how long a chain takes to verify.
-    `own_certificate` is the file of what we show: who chooses its key chooses how long we
-    take to sign. `own_bytes` is about how much memory the certificates of both take.
+    `own_certificate` is the file of what we show: who chooses its key chooses how long we take to sign. `own_bytes` is
+    about how much memory the certificates of both take.
     """
 
     own_roots: str | None = None

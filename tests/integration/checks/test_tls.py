@@ -1,5 +1,6 @@
 """TLS: what is trusted and what is not, and what is known of the certificates in either case."""
 
+import contextlib
 import os
 import shutil
 import socket
@@ -588,6 +589,31 @@ def test_where_a_key_took_long_to_read_no_other_server_of_the_file_holds_up_a_ch
         assert visit(quick.url(), "his.yaml") == {"sitemon-slow"}
     assert visit(quick.url(), "ours.yaml") == {"sitemon-aside"}
     assert visit(quick.url(), "ours.yaml") == {"sitemon-checks"}
+
+
+def test_so_it_is_where_that_server_says_nothing_more_before_the_handshake_is_over(
+    make_engine: EngineFactory, serve: ServerFactory, serve_tls: TlsServerFactory, shakers: list[str], tmp_path: Path
+) -> None:
+    chain = tmp_path / "dear.pem"
+    chain.write_bytes(write_chain(tmp_path, new_leaf(None)).read_bytes() + DEAR_CURVE.read_bytes())
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(chain)
+
+    def shows_its_certificates(conversation: Conversation) -> None:
+        received, unsent = ssl.MemoryBIO(), ssl.MemoryBIO()
+        received.write(conversation.read())
+        with contextlib.suppress(ssl.SSLWantReadError):
+            context.wrap_bio(received, unsent, server_side=True).do_handshake()
+        conversation.send(unsent.read())
+        conversation.hold()
+
+    dear, quick, engine = serve(shows_its_certificates), serve_tls(answering(response()), new_leaf(None)), make_engine()
+    seen = observed(engine, site(f"https://127.0.0.1:{dear.port}", timeout_s=1.0, tls=Tls(verify=False)))
+    assert (seen.reason, "sitemon-aside" in shakers, "sitemon-slow" in shakers) == (Reason.TIMEOUT, True, False)
+    shakers.clear()
+    observed(engine, site(quick.url(), tls=Tls(verify=False)))
+    assert set(shakers[1:]) == {"sitemon-slow"}
 
 
 @pytest.mark.parametrize("scheme", ["https", "tls"])
