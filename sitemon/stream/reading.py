@@ -117,7 +117,8 @@ class _Reader:
             return None
         self._kafka.seek(partition, offset)
         while not (records := self._poll(1).get(partition)):
-            pass
+            if self._position(partition) > offset:  # the marker of a transaction was there
+                return None
         return message_of(partition, records[0]) if records[0].offset == offset else None
 
     def _bounds(self) -> tuple[dict[TopicPartition, int], dict[TopicPartition, int]]:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Self
 
+import kafka
 import pytest
 
 from sitemon import clock
@@ -16,6 +17,7 @@ from sitemon.config.servers import KafkaServer
 from sitemon.config.settings import Settings
 from sitemon.local.kafka import Kafka
 from sitemon.model.errors import UnreachableError
+from sitemon.stream.client import arguments
 from sitemon.stream.consumer import KafkaConsumer, Message
 from sitemon.stream.process_publisher import publisher
 from sitemon.stream.producer import Record
@@ -54,6 +56,16 @@ def server(own_kafka: Kafka) -> KafkaServer:
     fresh = KafkaServer(client=client, topic=f"t{uuid.uuid4().hex}.results", partitions=3)
     eventually(lambda: _has_topics(fresh))
     return fresh
+
+
+def write_transaction(server: KafkaServer, topic: str) -> None:
+    """Write one message, and the marker that follows it."""
+    producer = kafka.KafkaProducer(**arguments(server, transactional_id=topic, enable_idempotence=True))
+    with contextlib.closing(producer):
+        producer.init_transactions()
+        producer.begin_transaction()
+        producer.send(topic, b"0", b"0")
+        producer.commit_transaction()
 
 
 def _has_topics(server: KafkaServer) -> bool:

@@ -14,12 +14,12 @@ from sitemon.config.servers import KafkaServer
 from sitemon.local.kafka import Kafka
 from sitemon.model.errors import UnreachableError
 from sitemon.model.topic_partition import TopicPartition
-from sitemon.stream.client import arguments, client_of
+from sitemon.stream.client import client_of
 from sitemon.stream.consumer import Message
 from sitemon.stream.follower import Follower
 from sitemon.stream.producer import KafkaProducer, Record, send_all
 from sitemon.stream.topics import Topics, ensure_topics, topics_of
-from tests.integration.stream.conftest import eventually, frozen
+from tests.integration.stream.conftest import eventually, frozen, write_transaction
 
 
 def write(server: KafkaServer, topic: str, values: range) -> None:
@@ -89,12 +89,7 @@ def test_a_position_at_the_end_waits_for_what_comes(kafka_server: KafkaServer, t
 def test_the_marker_of_a_transaction_is_passed_though_it_is_no_message(
     kafka_server: KafkaServer, topics: Topics
 ) -> None:
-    producer = kafka.KafkaProducer(**arguments(kafka_server, transactional_id=topics.schedule, enable_idempotence=True))
-    with contextlib.closing(producer):
-        producer.init_transactions()
-        producer.begin_transaction()
-        producer.send(topics.schedule, b"0", b"0")
-        producer.commit_transaction()
+    write_transaction(kafka_server, topics.schedule)
     with following(kafka_server) as follower:
         assert places(read(follower, 1)) == [(topics.schedule, 0)]
         eventually(lambda: follower.positions()[topics.schedule, 0] == 2)

@@ -14,7 +14,7 @@ from sitemon.stream.consumer import Message
 from sitemon.stream.producer import KafkaProducer, Record, send_all
 from sitemon.stream.reading import SILENCE_S, read_all, read_places
 from sitemon.stream.topics import ensure_topics, topics_of
-from tests.integration.stream.conftest import frozen
+from tests.integration.stream.conftest import frozen, write_transaction
 
 
 def write(server: KafkaServer, count: int, topic: str) -> None:
@@ -79,6 +79,13 @@ def test_single_messages_are_found_by_their_places(kafka_server: KafkaServer, re
     absent = [(0, 10_000), (7, 0)]
     places = [*((message.partition, message.offset) for message in wanted), *absent]
     assert list(read_places(kafka_server, results, places)) == wanted
+
+
+def test_where_the_marker_of_a_transaction_is_there_is_no_message(kafka_server: KafkaServer, letters: str) -> None:
+    write_transaction(kafka_server, letters)
+    for _ in range(2):
+        assert offsets(list(read_places(kafka_server, letters, [(0, 1), (0, 0)]))) == [0]
+        write(kafka_server, 1, letters)
 
 
 def test_a_reader_that_stops_early_leaves_no_thread(kafka_server: KafkaServer, letters: str) -> None:
