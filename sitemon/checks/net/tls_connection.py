@@ -29,7 +29,8 @@ chain has 10 KiB; with a key of 4,096 bits they are a dozen signatures at most."
 _LONGEST_HANDSHAKE_BYTES: Final = 24 << 10
 """Of a server, until its certificates are verified. Long chains have 10 KiB, names of CAs whose clients it takes 16."""
 _LIGHT_HANDSHAKE_BYTES: Final = 4 << 10
-"""What is longer, and valid by roots that its owner chose, may take 0.1 s."""
+"""Most chains have less. What is longer may take 0.1 s where it is valid by roots that its owner chose, and seconds to
+read where a server means ill."""
 _MOST_OVERHEAD_BYTES: Final = 256 << 10
 _WIRE_BYTES_A_BYTE: Final = 3
 """Records of 11 bytes of content; who sends a byte a record may do so 12,000 times."""
@@ -119,8 +120,8 @@ class TlsConnection:
     async def _step(self) -> None:
         """Go on with the handshake as far as what was received allows."""
         context = self._context
-        may_verify_long = context.own_roots is not None and self._overhead_bytes > _LIGHT_HANDSHAKE_BYTES
-        may_be_long = context.own_certificate is not None or may_verify_long or not _quick.has(self._server)
+        is_light = context.own_certificate is None and self._overhead_bytes <= _LIGHT_HANDSHAKE_BYTES
+        may_be_long = not (is_light and _quick.has(self._server))
         if not self._overhead_bytes or not may_be_long:
             self._step_here()
             return

@@ -591,6 +591,19 @@ def test_where_a_key_took_long_to_read_no_other_server_of_the_file_holds_up_a_ch
     assert visit(quick.url(), "ours.yaml") == {"sitemon-checks"}
 
 
+def test_a_quick_server_that_shows_more_than_little_holds_up_no_check(
+    make_engine: EngineFactory, serve_tls: TlsServerFactory, shakers: list[str], tmp_path: Path
+) -> None:
+    leaf, chain, engine = new_leaf(None), tmp_path / "dear.pem", make_engine()
+    chain.write_bytes(write_chain(tmp_path, leaf).read_bytes() + 6 * DEAR_CURVE.read_bytes())
+    quick = serve_tls(answering(response()), leaf)
+    dear = serve_tls(answering(response()), leaf, adjust=lambda context: context.load_cert_chain(chain))
+    for server in (quick, dear):
+        shakers.clear()
+        assert observed(engine, site(server.url(), tls=Tls(verify=False))).outcome is Outcome.UP
+        assert set(shakers[1:]) == {"sitemon-aside"}
+
+
 def test_so_it_is_where_that_server_says_nothing_more_before_the_handshake_is_over(
     make_engine: EngineFactory, serve: ServerFactory, serve_tls: TlsServerFactory, shakers: list[str], tmp_path: Path
 ) -> None:
