@@ -1,5 +1,6 @@
 """Whether somebody is told of an incident, or it lies behind that of a site on which its site depends. Pure."""
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -11,7 +12,8 @@ class Gateway(NamedTuple):
     """What is known of a site on which another one depends.
 
     `outages` are the beginnings and ends of its incidents; None: it lasts. Since they follow one another, of those that
-    are over the last one is enough, and for an incident that is over the first one that was not over before it.
+    are over the last one is enough, and for an incident that is over those from the first one on that was not over
+    before it.
     `well_at` is the newest slot at which it was looked at, if that was good in all its regions; `is_failing`, if it was
     not in one. `undecided_from` is the earliest slot of which rows are not decided on yet; None: all are.
     `maintained_until` is the end of its newest window of maintenance that has begun. An outage of it is decided within
@@ -51,10 +53,14 @@ def standing(
     `gateways` are all on which its site depends, the farthest last. After the last of them is well again, the site has
     `persists` to be well too: up to the slot `undecided_from` it is known whether it was.
     """
-    down = [one for one in gateways if _is_down(one, incident, now)]
-    if down:
-        return Standing(is_told=False, behind=down[-1].name)
-    if incident.ended_at is None:
+    if incident.ended_at is not None:
+        lay_behind = _lay_behind(incident, incident.ended_at, gateways, persists)
+        if lay_behind is not None:
+            return Standing(is_told=False, behind=lay_behind)
+    else:
+        down = [one for one in gateways if _is_down(one, now)]
+        if down:
+            return Standing(is_told=False, behind=down[-1].name)
         for one in reversed(gateways):
             back_at = _back_at(one, incident)
             if back_at is not None and (now < back_at + persists or not is_decided(undecided_from, back_at + persists)):
@@ -62,13 +68,28 @@ def standing(
     return Standing(is_told=all(_is_clear(one, incident, now) for one in gateways))
 
 
-def _is_down(gateway: Gateway, incident: Incident, now: datetime) -> bool:
-    """Tell whether the incident lies behind an outage of the gateway; of one that is over, whether it did."""
-    if incident.ended_at is not None:
-        return any(
-            began_at <= incident.ended_at and (ended_at is None or ended_at >= incident.started_at)
-            for began_at, ended_at in gateway.outages
-        )
+def _lay_behind(incident: Incident, over_at: datetime, gateways: Sequence[Gateway], persists: timedelta) -> str | None:
+    """Return behind which gateway an incident lay from when it was decided until it was over, the farthest of several.
+
+    Or None: there was a time at which people would have been told, had somebody decided then.
+    """
+    outages = [
+        (began_at, math.inf if ended_at is None else ended_at.timestamp(), place)
+        for place, one in enumerate(gateways)
+        for began_at, ended_at in one.outages
+        if began_at <= over_at and (ended_at is None or ended_at >= incident.started_at)
+    ]
+    silent_until_s, farthest = -math.inf, -1
+    for began_at, ended_s, place in sorted(outages):
+        is_in_time = began_at <= incident.opened_by + gateways[place].settles
+        if is_in_time or began_at.timestamp() <= silent_until_s:
+            silent_until_s = max(silent_until_s, ended_s + persists.total_seconds())
+            farthest = max(farthest, place)
+    return gateways[farthest].name if over_at.timestamp() < silent_until_s else None
+
+
+def _is_down(gateway: Gateway, now: datetime) -> bool:
+    """Tell whether what lasts lies behind an outage of the gateway."""
     is_maintained = gateway.maintained_until is not None and now < gateway.maintained_until
     return any(ended_at is None for _, ended_at in gateway.outages) or (is_maintained and gateway.is_failing)
 

@@ -28,7 +28,7 @@ class Behind(Deciding):
         """Return what is known of these sites; `settles` says how long an outage of each takes to be decided.
 
         Of outages that is those that last and the last one that is over, and of sites that are in `after`, with the
-        beginning of an incident that is over, the first one that was not over before it.
+        beginning of an incident that is over, the first 100 that were not over before it.
         """
         unseen: tuple[Any, ...] = (None, False, None, None)
         found: dict[str, tuple[Any, ...]] = dict.fromkeys(settles, unseen)

@@ -192,6 +192,7 @@ class Taken(Deciding):
         self._do("move_incidents", incidents=as_json(moved))
         if withdrawn:
             self._do("hand_on_acknowledgements", incident_ids=withdrawn)
+            self._do("free_those_behind", incident_ids=withdrawn)
         return [
             numbers[site_id, change.incident.started_at] if change.number is None else change.number
             for site_id, change in changes

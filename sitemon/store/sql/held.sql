@@ -47,8 +47,8 @@ ORDER BY incident_id
 FOR NO KEY UPDATE OF site, incident SKIP LOCKED;
 
 -- name: outages
--- Of these sites the incidents that last and the one that ended last, and of those that are given with a moment the one that
--- ended first after it: since incidents of a site follow one another, no other reaches further back.
+-- Of these sites the incidents that last and the one that ended last, and of those that are given with a moment the first
+-- that ended after it: since incidents of a site follow one another, no other reaches further back.
 WITH named AS (
     SELECT site_id, name FROM sitemon.site WHERE name = ANY (%(names)s)
 )
@@ -75,7 +75,7 @@ CROSS JOIN LATERAL (
     FROM sitemon.incident
     WHERE incident.site_id = named.site_id AND ended_at >= given.after AND withdrawn_at IS NULL
     ORDER BY ended_at
-    LIMIT 1
+    LIMIT 100
 ) AS first;
 
 -- name: gateways

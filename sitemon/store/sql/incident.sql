@@ -233,6 +233,7 @@ FROM jsonb_populate_recordset(NULL::sitemon.incident, %(incidents)s)
 RETURNING site_id, started_at, incident_id;
 
 -- name: move_incidents
+-- What is over now lay behind other sites, or not, as a whole: that is looked at anew.
 UPDATE sitemon.incident SET
     started_at = given.started_at,
     opened_by_at = given.opened_by_at,
@@ -243,12 +244,24 @@ UPDATE sitemon.incident SET
     excerpt = given.excerpt,
     cert_expires_at = given.cert_expires_at,
     ended_at = given.ended_at,
-    closed_by_at = given.closed_by_at
+    closed_by_at = given.closed_by_at,
+    behind = CASE WHEN given.ended_at IS NULL THEN incident.behind END
 FROM jsonb_populate_recordset(NULL::sitemon.incident, %(incidents)s) AS given
 WHERE incident.incident_id = given.incident_id;
 
 -- name: withdraw_incidents
 UPDATE sitemon.incident SET withdrawn_at = now() WHERE incident_id = ANY (%(incident_ids)s);
+
+-- name: free_those_behind
+-- What was over behind an outage that was withdrawn is looked at anew.
+UPDATE sitemon.incident SET behind = NULL
+FROM sitemon.incident AS gone
+JOIN sitemon.site USING (site_id)
+WHERE gone.incident_id = ANY (%(incident_ids)s)
+    AND incident.behind = site.name
+    AND incident.ended_at >= gone.started_at
+    AND incident.is_held
+    AND incident.withdrawn_at IS NULL;
 
 -- name: hand_on_acknowledgements
 -- Who knew of an incident that was withdrawn, since it was a part of another one, knows of that one.

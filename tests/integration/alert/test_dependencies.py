@@ -43,17 +43,23 @@ class Story:
 
         scene.decider = Decider(rules_of, scene.alerts, lambda: this_hour() + self.minute * MINUTE)
 
-    def play(self, **letters: str) -> None:
-        """Let the rows of these sites arrive minute by minute; a space is a slot without one."""
+    def play(self, away_from: int | None = None, **letters: str) -> None:
+        """Let the rows of these sites arrive minute by minute; a space is a slot without one.
+
+        From a minute on there may be no alerter, until all have arrived.
+        """
         for minute in range(max(map(len, letters.values()))):
             self.minute = minute + 0.1
-            self.arrive(
-                *(
-                    result
-                    for site, outcomes in letters.items()
-                    for result in self.scene.results(outcomes[minute : minute + 1], start=minute, site=site)
-                )
-            )
+            arrived = [
+                result
+                for site, outcomes in letters.items()
+                for result in self.scene.results(outcomes[minute : minute + 1], start=minute, site=site)
+            ]
+            if away_from is None or minute < away_from:
+                self.arrive(*arrived)
+            else:
+                self.scene.write(arrived)
+        self.arrive()
 
     def arrive(self, *results: Result) -> None:
         """Write one batch, and let the alerter decide, look who lies behind whom, and send."""
@@ -132,6 +138,30 @@ def test_when_the_outage_of_a_gateway_is_withdrawn_the_site_is_told(story: Story
     assert story.said == [("line", "site.down", 1, None)]
     story.arrive(*story.scene.results("u", start=2, site="line"), *story.scene.results("u", start=5, site="line"))
     assert story.said[1:] == [("line", "incident.withdrawn", 1, None), ("shop", "site.down", 1, None)]
+
+
+@pytest.mark.parametrize("away_from", [None, 1, 3, 7])
+@pytest.mark.parametrize("line", ["uddddd" + 19 * "u", "uuuuuuuuuuuddd" + 11 * "u"])
+def test_an_outage_that_lasted_on_is_told_by_an_alerter_that_comes_later(
+    story: Story, line: str, away_from: int | None
+) -> None:
+    story.play(away_from, line=line, balancer=25 * "u", shop="u" + 22 * "d" + "uu")
+    assert [said for said in story.said if said[0] == "shop"] == [
+        ("shop", "site.down", 1, None),
+        ("shop", "site.resolved", 1, 23),
+    ]
+
+
+def test_when_the_outage_of_a_gateway_is_withdrawn_a_site_that_was_back_before_is_told(story: Story) -> None:
+    story.play(line="ud dduuu", balancer="uuuuuuuu", shop="udddduuu")
+    assert {site for site, *_ in story.said} == {"line"}
+    story.arrive(*story.scene.results("u", start=2, site="line"))
+    assert story.behind == [("shop", None)]
+    assert story.said[-3:] == [
+        ("line", "incident.withdrawn", 1, 5),
+        ("shop", "site.down", 1, None),
+        ("shop", "site.resolved", 1, 5),
+    ]
 
 
 def test_of_what_was_over_behind_a_gateway_nothing_is_said_later(story: Story) -> None:

@@ -80,6 +80,29 @@ def test_an_incident_that_is_over(known: Gateway, expected: Standing) -> None:
     assert stand(known, now=13, ended=13) == expected
 
 
+@pytest.mark.parametrize(
+    ("known", "ended", "expected"),
+    [
+        pytest.param([gateway((5, 30))], 33, BEHIND, id="the site followed the gateway"),
+        pytest.param([gateway((5, 30))], 34, TELL, id="it lasted on"),
+        pytest.param([gateway((16, 30))], 33, BEHIND, id="the gateway was down in time"),
+        pytest.param([gateway((17, 30))], 33, TELL, id="it failed too late"),
+        pytest.param([gateway((5, 20), (24, 30))], 33, BEHIND, id="it was down again before the site could follow"),
+        pytest.param([gateway((5, 20), (25, 30))], 33, TELL, id="or only then"),
+        pytest.param(
+            [gateway((22, 30)), gateway((5, 20), name="line")],
+            33,
+            Standing(is_told=False, behind="line"),
+            id="one after the other",
+        ),
+    ],
+)
+def test_what_is_over_is_told_where_people_would_have_been_told_meanwhile(
+    known: list[Gateway], ended: float, expected: Standing
+) -> None:
+    assert stand(*known, now=500, ended=ended) == expected
+
+
 @pytest.mark.parametrize(("undecided_from", "expected"), [(None, TELL), (33, BEHIND), (35, TELL)])
 def test_whether_the_site_follows_a_gateway_that_is_back_its_rows_say(
     undecided_from: float | None, expected: Standing
