@@ -1,4 +1,4 @@
-"""A thread for what may take long: one thing after the other, in turns in which those who take little come soon."""
+"""Threads for what may take long: one thing after the other, in turns in which those who take little come soon."""
 
 import collections
 import heapq
@@ -15,6 +15,8 @@ from sitemon.clock import monotonic_s
 _MOST_REMEMBERED: Final = 100_000
 _UNKNOWN_S: Final = 0.05
 """What a thing is expected to take whose owner is not known yet: what is known to take less comes before it."""
+_LONG_S: Final = 0.1
+"""What takes longer is left to its thread, and another one goes on, where there may be several."""
 
 
 class Wish(Protocol):
@@ -51,7 +53,10 @@ class _File(msgspec.Struct, Generic[T], eq=False):
 
 
 class FairThread(Generic[T]):
-    """It is there while there is something to do, and some seconds longer.
+    """It is there while there is something to do, and some seconds longer: one thread, or up to `most`.
+
+    Another one does something only once all that is being done takes long, and nothing of a file of which something is
+    being done.
 
     Files of sites take turns by fair queueing in virtual time (Goyal and others, 1996), and in each its owners (a site,
     a CA file) do: what is done takes them on by as long as it took, and next is what will be over first if it takes as
@@ -60,10 +65,17 @@ class FairThread(Generic[T]):
     which raises nothing, and is left when the thread ends.
     """
 
-    def __init__(self, name: str, doing: Callable[[], AbstractContextManager[Callable[[T], None]]], idle_s: float):
+    def __init__(
+        self,
+        name: str,
+        doing: Callable[[], AbstractContextManager[Callable[[T], None]]],
+        idle_s: float,
+        most: int = 1,
+    ) -> None:
         self._name = name
         self._doing = doing
         self._idle_s = idle_s
+        self._most = most
         self._changed = threading.Condition()
         self._numbers = itertools.count()
         self._files: collections.OrderedDict[str, _File[T]] = collections.OrderedDict()
@@ -72,7 +84,9 @@ class FairThread(Generic[T]):
         """Those who wish something, the one whose thing is being done too."""
         self._now_s = 0.0
         self._idle_since_s = monotonic_s()
-        self._has_thread = False
+        self._begun_at_s: dict[_File[T], float] = {}
+        """Those of which something is being done, and since when."""
+        self._threads = self._resting = 0
 
     def take(self, file: str, owner: str, wish: T) -> None:
         """Let it be done in its turn."""
@@ -87,19 +101,22 @@ class FairThread(Generic[T]):
             if len(of_owner.wishes) == 1:
                 of_owner.at_s = max(of_owner.at_s, of_file.now_s)
                 self._line_up(of_file, of_owner)
-            if not self._has_thread:
-                self._start()
+            self._start()
             self._changed.notify()
 
     def _line_up(self, file: _File[T], owner: _Owner[T]) -> None:
         heapq.heappush(file.waiting, (owner.at_s + owner.expected_s, next(self._numbers), owner))
 
     def _start(self) -> None:
+        """Have a thread that rests, if there may be one."""
+        if self._resting or self._threads == self._most:
+            return
         try:
             threading.Thread(target=self._work, name=self._name, daemon=True).start()
         except RuntimeError:  # the system has none left; who asks next tries again
             return
-        self._has_thread = True
+        self._threads += 1
+        self._resting += 1
 
     def _work(self) -> None:
         with self._doing() as do:
@@ -113,17 +130,32 @@ class FairThread(Generic[T]):
 
     def _next(self) -> tuple[_File[T], _Owner[T]] | None:
         with self._changed:
-            if not self._changed.wait_for(lambda: self._waiting, self._idle_s):
-                self._has_thread = False
+            while (file := self._next_file()) is None:
+                is_over = not self._changed.wait(_LONG_S if self._waiting else self._idle_s)
+                if is_over and not self._waiting:
+                    break
+            self._resting -= 1
+            if file is None:
+                self._threads -= 1
                 return None
-            file = min(self._waiting, key=_File.end_s)
             _, _, owner = heapq.heappop(file.waiting)
             self._now_s = max(self._now_s, file.at_s)
             file.now_s = max(file.now_s, owner.at_s)
+            self._begun_at_s[file] = monotonic_s()
+            if len(self._waiting) > len(self._begun_at_s):
+                self._start()
             return file, owner
+
+    def _next_file(self) -> _File[T] | None:
+        now_s = monotonic_s()
+        if any(now_s < begun_at_s + _LONG_S for begun_at_s in self._begun_at_s.values()):
+            return None
+        return min((file for file in self._waiting if file not in self._begun_at_s), key=_File.end_s, default=None)
 
     def _done(self, took_s: float, file: _File[T], owner: _Owner[T]) -> None:
         with self._changed:
+            del self._begun_at_s[file]
+            self._resting += 1
             file.at_s += took_s
             owner.at_s += took_s
             owner.wishes.popleft()

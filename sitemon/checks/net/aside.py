@@ -1,4 +1,4 @@
-"""A thread for what OpenSSL takes long for. It computes without Python's lock, and other checks go on meanwhile."""
+"""Threads for what OpenSSL takes long for. It computes without Python's lock, and other checks go on meanwhile."""
 
 import contextlib
 import math
@@ -17,6 +17,7 @@ from sitemon.per_process import once_per_process
 T = TypeVar("T")
 
 _IDLE_S: Final = 5.0
+_MOST_THREADS: Final = 4
 
 
 class Work(msgspec.Struct, eq=False):
@@ -41,7 +42,7 @@ def _do(work: Work) -> None:
 
 @once_per_process
 def _aside_of_process() -> FairThread[Work]:
-    return FairThread("sitemon-aside", lambda: contextlib.nullcontext(_do), _IDLE_S)
+    return FairThread("sitemon-aside", lambda: contextlib.nullcontext(_do), _IDLE_S, _MOST_THREADS)
 
 
 @once_per_process
@@ -62,8 +63,9 @@ async def done_aside(
     """Return what `do` returns, which is called in another thread, or raise what it raises.
 
     `file` is that of the site. Who may write one chooses the CA files and our certificates of its sites, and with them
-    what takes long; `named` is the one that counts. What is known to be slow has a thread of its own. Until its turn
-    comes, no time of the check passes.
+    what takes long; `named` is the one that counts. What is known to be slow has a thread of its own, and of what takes
+    long, others of its file wait for the end, and those of other files for 0.1 s. Until its turn comes, no time of the
+    check passes.
 
     Raises:
         OwnError: its turn did not come within that time and the check's patience, or it was not done within that time

@@ -21,7 +21,7 @@ class Exchange:
     """Bounds one request in time and bytes and notes what happens to it. Belongs to one thread.
 
     `waits` is how its check waits; by its clock the exchange begins and ends, but at `end_s` of the monotonic clock
-    however late we are: whoever drips must have an end. `file` is that of its site. `addresses`
+    however late we are: whoever drips must have an end. `site` is the name of its site, `file` that one's. `addresses`
     are all that the host name stands for, `ip` the one that was tried last, `chain` the certificates that the server
     sent (DER, its own first), `http_version` "1.0" or "1.1", `records` what a name server answered. `proxy` names the
     proxy as long as it has not let us through.
@@ -39,6 +39,7 @@ class Exchange:
         "ip",
         "proxy",
         "records",
+        "site",
         "waits",
         "watch",
     )
@@ -52,9 +53,11 @@ class Exchange:
         max_body_bytes: int,
         waits: Waits = IN_THREAD,
         file: str = "",
+        site: str = "",
     ) -> None:
         self.waits = waits
         self.file = file
+        self.site = site
         self.watch = Stopwatch(started_s, waits.now_s)
         self.addresses: tuple[str, ...] = ()
         self.ip: str | None = None

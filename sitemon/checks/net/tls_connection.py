@@ -12,7 +12,7 @@ from typing import Final, Self
 from sitemon.checks.errors import CheckError
 from sitemon.checks.net.aside import done_aside
 from sitemon.checks.net.exchange import BoundedSocket, Exchange
-from sitemon.checks.net.quick_servers import QuickServers, Server
+from sitemon.checks.net.quick_sites import QuickSites, SiteOfFile
 from sitemon.checks.net.retry_request import FirstMessage, asks_for_finite_field
 from sitemon.checks.net.tls import bad_certificate, served_chain
 from sitemon.checks.net.tls_contexts import TlsContext, context_aside
@@ -37,7 +37,7 @@ _WIRE_BYTES_A_BYTE: Final = 3
 _SMALL_BYTES: Final = 1 << 10
 
 
-_quick: Final = QuickServers()
+_quick: Final = QuickSites()
 
 
 class TlsConnection:
@@ -54,7 +54,7 @@ class TlsConnection:
         self._first: FirstMessage | None = FirstMessage()  # until it was looked at
         self._context = context
         self._is_aside = False
-        self._server = Server(self.exchange.file, host)
+        self._site = SiteOfFile(self.exchange.file, self.exchange.site)
         self._ending: ssl.SSLError | None = None  # how it ended, behind what could be read
         self._tls = context.wrap_bio(self._received, self._unsent, server_hostname=host)
 
@@ -99,7 +99,7 @@ class TlsConnection:
             except ssl.SSLWantReadError:
                 is_over = False
             except ssl.SSLError:
-                _quick.note_end(self._server)
+                _quick.note_end(self._site)
                 with contextlib.suppress(OSError):
                     self.flush()  # the alert that says why
                 raise
@@ -114,14 +114,14 @@ class TlsConnection:
                 self._take()
             if self._overhead_bytes > _LONGEST_HANDSHAKE_BYTES:
                 raise CheckError(Reason.TLS_ERROR, "the server sends too much before the handshake is over")
-        _quick.note_end(self._server)
+        _quick.note_end(self._site)
         self.has_more = self._received.pending > 0
 
     async def _step(self) -> None:
         """Go on with the handshake as far as what was received allows."""
         context = self._context
         is_light = context.own_certificate is None and self._overhead_bytes <= _LIGHT_HANDSHAKE_BYTES
-        may_be_long = not (is_light and _quick.has(self._server))
+        may_be_long = not (is_light and _quick.has(self._site))
         if not self._overhead_bytes or not may_be_long:
             self._step_here()
             return
@@ -130,12 +130,12 @@ class TlsConnection:
         exchange = self.exchange
         await done_aside(
             exchange.file,
-            context.own_certificate or context.own_roots or self._server.host,
+            context.own_certificate or context.own_roots or exchange.site,
             self._step_aside,
             exchange.waits,
             exchange.remaining_s(),
             patience_s=exchange.patience_s(),
-            is_slow=_quick.is_slow(exchange.file),
+            is_slow=_quick.is_slow(self._site),
         )
 
     def _step_aside(self) -> None:
@@ -149,7 +149,7 @@ class TlsConnection:
         try:
             self._tls.do_handshake()
         finally:
-            _quick.note_step(self._server, thread_cpu_s() - began_s)
+            _quick.note_step(self._site, thread_cpu_s() - began_s)
 
     def recv(self, most_bytes: int) -> bytes:
         """Return what is there next, b"" at the end; `has_more` then says whether more is, of which no socket tells.

@@ -26,6 +26,7 @@ async def visit_once(site: Site, dialer: Dialer, waits: Waits, look: Look) -> Ob
         max_body_bytes=site.max_body_bytes,
         waits=waits,
         file=site.file,
+        site=site.name,
     )
     verdict, is_seen = await _look_at(site, dialer, exchange, look)
     phases_s = exchange.watch.stop()

@@ -139,6 +139,7 @@ class _Trip:
             max_body_bytes=self._site.max_body_bytes,
             waits=self._waits,
             file=self._site.file,
+            site=self._site.name,
         )
         try:
             return await self._ask(request, prepared or prepare_first(request, self._site.proxy))

@@ -1,5 +1,6 @@
 """Of a site that lies behind another: rows of both, and the messages that the receiver must get."""
 
+import math
 import threading
 from contextlib import closing
 from datetime import timedelta
@@ -37,17 +38,15 @@ class Story:
     def __init__(self, scene: Scene) -> None:
         self.scene = scene
         self.minute = 0.0
+        self.away_from = math.inf  # the minute from which on there is no alerter, until all rows have arrived
 
         def rules_of(name: str) -> SiteRules:
             return SiteRules(Policy(), Audience(), None, timedelta(minutes=1), gateways=lambda: GATEWAYS.get(name, ()))
 
         scene.decider = Decider(rules_of, scene.alerts, lambda: this_hour() + self.minute * MINUTE)
 
-    def play(self, away_from: int | None = None, **letters: str) -> None:
-        """Let the rows of these sites arrive minute by minute; a space is a slot without one.
-
-        From a minute on there may be no alerter, until all have arrived.
-        """
+    def play(self, **letters: str) -> None:
+        """Let the rows of these sites arrive minute by minute; a space is a slot without one."""
         for minute in range(max(map(len, letters.values()))):
             self.minute = minute + 0.1
             arrived = [
@@ -55,7 +54,7 @@ class Story:
                 for site, outcomes in letters.items()
                 for result in self.scene.results(outcomes[minute : minute + 1], start=minute, site=site)
             ]
-            if away_from is None or minute < away_from:
+            if minute < self.away_from:
                 self.arrive(*arrived)
             else:
                 self.scene.write(arrived)
@@ -140,12 +139,13 @@ def test_when_the_outage_of_a_gateway_is_withdrawn_the_site_is_told(story: Story
     assert story.said[1:] == [("line", "incident.withdrawn", 1, None), ("shop", "site.down", 1, None)]
 
 
-@pytest.mark.parametrize("away_from", [None, 1, 3, 7])
+@pytest.mark.parametrize("away_from", [1, 3, 7, math.inf])
 @pytest.mark.parametrize("line", ["uddddd" + 19 * "u", "uuuuuuuuuuuddd" + 11 * "u"])
 def test_an_outage_that_lasted_on_is_told_by_an_alerter_that_comes_later(
-    story: Story, line: str, away_from: int | None
+    story: Story, line: str, away_from: float
 ) -> None:
-    story.play(away_from, line=line, balancer=25 * "u", shop="u" + 22 * "d" + "uu")
+    story.away_from = away_from
+    story.play(line=line, balancer=25 * "u", shop="u" + 22 * "d" + "uu")
     assert [said for said in story.said if said[0] == "shop"] == [
         ("shop", "site.down", 1, None),
         ("shop", "site.resolved", 1, 23),

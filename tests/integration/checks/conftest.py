@@ -20,7 +20,7 @@ from sitemon.checks.net.address_limit import Connect
 from sitemon.checks.net.addresses import OWN_NETWORK, AddressPolicy
 from sitemon.checks.net.dialer import Dialer
 from sitemon.checks.net.happy_eyeballs import connect_tcp, connect_udp
-from sitemon.checks.net.quick_servers import QuickServers
+from sitemon.checks.net.quick_sites import QuickSites
 from sitemon.checks.net.resolver import Lookup, Resolver, look_up
 from sitemon.checks.probes.by_scheme import visit
 from sitemon.checks.waiting import IN_THREAD, run_here
@@ -97,9 +97,9 @@ def demanding_certificates(
 
 
 @pytest.fixture(autouse=True)
-def no_server_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Forget which servers of other tests were quick, and which files led to slow ones."""
-    monkeypatch.setattr(tls_connection, "_quick", QuickServers())
+def no_site_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forget which sites of other tests were quick, and which were slow."""
+    monkeypatch.setattr(tls_connection, "_quick", QuickSites())
 
 
 @pytest.fixture

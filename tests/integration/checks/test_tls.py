@@ -571,7 +571,7 @@ def test_what_a_server_sends_first_is_read_where_that_holds_up_no_check(
         assert (shakers[0], set(shakers[1:])) == ("sitemon-checks", expected)
 
 
-def test_where_a_key_took_long_to_read_no_other_server_of_the_file_holds_up_a_check(
+def test_where_a_key_took_long_to_read_no_other_site_of_the_file_holds_up_a_check(
     make_engine: EngineFactory, serve_tls: TlsServerFactory, shakers: list[str], tmp_path: Path
 ) -> None:
     leaf, chain = new_leaf(None), tmp_path / "dear.pem"
@@ -579,16 +579,18 @@ def test_where_a_key_took_long_to_read_no_other_server_of_the_file_holds_up_a_ch
     dear = serve_tls(answering(response()), leaf, adjust=lambda context: context.load_cert_chain(chain))
     quick, engine = serve_tls(answering(response()), new_leaf(None)), make_engine()
 
-    def visit(url: str, file: str) -> set[str]:
+    def visit(url: str, name: str, file: str) -> set[str]:
         shakers.clear()
-        assert observed(engine, site(url, file=file, tls=Tls(verify=False))).outcome is Outcome.UP
+        assert observed(engine, site(url, name=name, file=file, tls=Tls(verify=False))).outcome is Outcome.UP
         return set(shakers[1:])
 
-    assert visit(dear.url(), "his.yaml") == {"sitemon-aside"}
+    assert visit(dear.url(), "dear", "his.yaml") == {"sitemon-aside"}
+    for url in (dear.url(), quick.url()):
+        assert visit(url, "dear", "his.yaml") == {"sitemon-slow"}
     for _ in range(2):
-        assert visit(quick.url(), "his.yaml") == {"sitemon-slow"}
-    assert visit(quick.url(), "ours.yaml") == {"sitemon-aside"}
-    assert visit(quick.url(), "ours.yaml") == {"sitemon-checks"}
+        assert visit(quick.url(), "quick", "his.yaml") == {"sitemon-aside"}
+    assert visit(quick.url(), "quick", "ours.yaml") == {"sitemon-aside"}
+    assert visit(quick.url(), "quick", "ours.yaml") == {"sitemon-checks"}
 
 
 def test_a_quick_server_that_shows_more_than_little_holds_up_no_check(
@@ -625,7 +627,7 @@ def test_so_it_is_where_that_server_says_nothing_more_before_the_handshake_is_ov
     seen = observed(engine, site(f"https://127.0.0.1:{dear.port}", timeout_s=1.0, tls=Tls(verify=False)))
     assert (seen.reason, "sitemon-aside" in shakers, "sitemon-slow" in shakers) == (Reason.TIMEOUT, True, False)
     shakers.clear()
-    observed(engine, site(quick.url(), tls=Tls(verify=False)))
+    observed(engine, site(quick.url(), tls=Tls(verify=False)))  # the same site leads there now
     assert set(shakers[1:]) == {"sitemon-slow"}
 
 

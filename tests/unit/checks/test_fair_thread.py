@@ -1,4 +1,4 @@
-"""What may take long is done by one thread, in turns of files of sites and of owners in them."""
+"""What may take long is done in turns of files of sites and of owners in them."""
 
 import contextlib
 import queue
@@ -26,11 +26,11 @@ class Thing:
 class Things:
     """A thread that does things, and the order in which they were done; by its clock they take what they say."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = 1) -> None:
         self.now_s = 0.0
         self.done: queue.SimpleQueue[str] = queue.SimpleQueue()
         self.has_ended = threading.Event()
-        self.thread: FairThread[Thing] = FairThread("sitemon-things", self._doing, idle_s=0.05)
+        self.thread: FairThread[Thing] = FairThread("sitemon-things", self._doing, 0.05, most)
         self.gate = threading.Event()
 
     @contextlib.contextmanager
@@ -219,3 +219,34 @@ def test_where_the_system_has_no_thread_left_the_next_one_tries_again(
         things.thread.take("", "", Thing("first"))
     things.thread.take("", "", Thing("second"))
     assert [things.done.get(timeout=LONG_S) for _ in range(2)] == ["first", "second"]
+
+
+def test_what_takes_long_is_waited_for_by_its_file_alone(things: Things) -> None:
+    several = Things(most=2)
+    several.hold()
+    several.take("", "same file")
+    several.take("b.yaml", "other file")
+    with pytest.raises(queue.Empty):
+        several.done.get(timeout=0.3)
+    things.now_s += 0.11
+    assert several.done.get(timeout=LONG_S) == "other file"
+    assert several.in_order(1) == ["same file"]
+
+
+def test_there_are_no_more_threads_than_were_said(things: Things) -> None:
+    several, begun = Things(most=2), queue.SimpleQueue[str]()
+
+    def wait() -> None:
+        begun.put("one")
+        several.gate.wait(LONG_S)
+
+    for number in range(5):
+        several.thread.take(f"{number}.yaml", "", Thing("one", wait))
+    for _ in range(2):
+        begun.get(timeout=LONG_S)
+        things.now_s += 1.0
+    with pytest.raises(queue.Empty):
+        begun.get(timeout=0.3)
+    assert sum(thread.name == "sitemon-things" for thread in threading.enumerate()) == 2
+    several.gate.set()
+    assert [several.done.get(timeout=LONG_S) for _ in range(5)] == ["one"] * 5
