@@ -21,6 +21,11 @@ monotonic_s = time.monotonic
 """Returns seconds on a clock that never steps; only differences mean anything."""
 
 
+def cpu_s_of_thread(ident: int) -> float:
+    """Return the seconds of CPU that a thread that lives has taken; `ident` is as of `threading.get_ident`."""
+    return time.clock_gettime(time.pthread_getcpuclockid(ident))
+
+
 def thread_cpu_s() -> float:
     """Return the CPU seconds that the calling thread has used; only differences mean anything."""
     return time.thread_time()

@@ -2,15 +2,16 @@
 
 import contextlib
 import math
+import threading
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
 import msgspec
 
-from sitemon.checks.errors import OwnError
+from sitemon.checks.errors import CheckError, OwnError
 from sitemon.checks.fair_thread import FairThread
 from sitemon.checks.waiting import Event, Waits
-from sitemon.clock import monotonic_s
+from sitemon.clock import cpu_s_of_thread, monotonic_s, thread_cpu_s
 from sitemon.model.outcome import Reason
 from sitemon.per_process import once_per_process
 
@@ -18,6 +19,10 @@ T = TypeVar("T")
 
 _IDLE_S: Final = 5.0
 _MOST_THREADS: Final = 4
+
+TOO_LONG_S: Final = 1.0
+"""Of CPU."""
+TOO_LONG: Final = "its certificates take too long to read"
 
 
 class Work(msgspec.Struct, eq=False):
@@ -27,11 +32,14 @@ class Work(msgspec.Struct, eq=False):
     is_done: Event
     is_wanted: bool = True
     begun_at_s: float = math.inf  # its turn did not come yet
+    thread: int = 0
+    cpu_before_s: float = 0.0
     result: Any = None
     error: Exception | None = None
 
 
 def _do(work: Work) -> None:
+    work.thread, work.cpu_before_s = threading.get_ident(), thread_cpu_s()
     work.begun_at_s = monotonic_s()
     try:
         work.result = work.do()
@@ -70,6 +78,7 @@ async def done_aside(
     Raises:
         OwnError: its turn did not come within that time and the check's patience, or it was not done within that time
             from then on. It may still be under way.
+        CheckError: neither was it done, nor was that for want of a CPU.
 
     """
     work = Work(do, waits.event())
@@ -84,6 +93,8 @@ async def done_aside(
     finally:
         work.is_wanted = False
     if not is_done:
+        if work.begun_at_s < math.inf and cpu_s_of_thread(work.thread) - work.cpu_before_s > TOO_LONG_S:
+            raise CheckError(Reason.TLS_ERROR, TOO_LONG)
         raise OwnError(Reason.TIMEOUT, "this process had too many certificates to look at that take long (tls)")
     if work.error is not None:
         raise work.error

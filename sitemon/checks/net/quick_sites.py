@@ -4,12 +4,14 @@ from collections import OrderedDict
 from typing import Final, NamedTuple
 
 from sitemon import clock
+from sitemon.checks.net.aside import TOO_LONG_S
 
 _MOST: Final = 100_000
 """Those of which it was not known for the longest time are forgotten."""
 _LONG_S: Final = 0.01
 """Of CPU; honest handshakes take a tenth of that."""
 _SLOW_FOR_S: Final = 3_600.0
+_TIMES_RESTED: Final = 100
 _MOST_SLOW: Final = 3
 
 
@@ -26,13 +28,15 @@ class QuickSites:
     A server chooses how long its certificates take to read, which is done before they are verified: a key of 600 bits,
     a point in compressed form on a curve of its own, takes 0.4 s (SEC 1, 2.3.4). What it took before says little of a
     server that means ill. So a site that was slow once is slow for an hour, whichever hosts it redirects to, no other
-    of its file is quick meanwhile, and where several of a file are slow, all of it are.
+    of its file is quick meanwhile, and where several of a file are slow, all of it are. One that took too long by far
+    rests for 100 times as long, an hour at most.
     """
 
     def __init__(self, most: int = _MOST) -> None:
         self._most = most
         self._quick: OrderedDict[SiteOfFile, None] = OrderedDict()
         self._slow_until_s: dict[str, dict[str, float]] = {}
+        self._rests_until_s: OrderedDict[SiteOfFile, float] = OrderedDict()
 
     def has(self, site: SiteOfFile) -> bool:
         """Whether a handshake with it is quick, as far as is known."""
@@ -43,6 +47,10 @@ class QuickSites:
         slow = self._slow_of(site.file)
         return site.name in slow or len(slow) > _MOST_SLOW
 
+    def rests(self, site: SiteOfFile) -> bool:
+        """Whether no handshake is to be made with it. Any thread may call this."""
+        return clock.monotonic_s() < self._rests_until_s.get(site, 0.0)
+
     def note_step(self, site: SiteOfFile, cpu_s: float) -> None:
         """Note how much CPU a step of a handshake took, however it will end. Any thread may call this."""
         if cpu_s > _LONG_S:
@@ -50,6 +58,11 @@ class QuickSites:
             slow = self._slow_of(site.file)
             if site.name in slow or len(slow) <= _MOST_SLOW:
                 self._slow_until_s[site.file] = slow | {site.name: clock.monotonic_s() + _SLOW_FOR_S}
+        if cpu_s >= TOO_LONG_S:
+            until_s = clock.monotonic_s() + min(_TIMES_RESTED * cpu_s, _SLOW_FOR_S)
+            self._rests_until_s[site] = max(until_s, self._rests_until_s.get(site, 0.0))
+            if len(self._rests_until_s) > self._most:
+                self._rests_until_s.popitem(last=False)
 
     def note_end(self, site: SiteOfFile) -> None:
         """Note that a handshake is over: where no step was long, it was quick."""

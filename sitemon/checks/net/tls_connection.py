@@ -10,7 +10,7 @@ import ssl
 from typing import Final, Self
 
 from sitemon.checks.errors import CheckError
-from sitemon.checks.net.aside import done_aside
+from sitemon.checks.net.aside import TOO_LONG, TOO_LONG_S, done_aside
 from sitemon.checks.net.exchange import BoundedSocket, Exchange
 from sitemon.checks.net.quick_sites import QuickSites, SiteOfFile
 from sitemon.checks.net.retry_request import FirstMessage, asks_for_finite_field
@@ -86,7 +86,8 @@ class TlsConnection:
         """Make the handshake within the time left.
 
         Raises:
-            CheckError: the server asks for what takes long, or sends too much; OwnError: others took that long.
+            CheckError: the server asks for or sends what takes long, or sends too much.
+            OwnError: others took that long.
             ssl.SSLError: it failed, or the certificate is not valid.
             OSError: the connection failed; TimeoutError: the time is up.
 
@@ -103,6 +104,7 @@ class TlsConnection:
                 with contextlib.suppress(OSError):
                     self.flush()  # the alert that says why
                 raise
+            self._refuse_if_it_rests()
             try:
                 self.flush()
             except BlockingIOError:
@@ -128,21 +130,30 @@ class TlsConnection:
         # While another thread has it, and it has it to the end, nobody else may touch it.
         self._is_aside = True
         exchange = self.exchange
-        await done_aside(
-            exchange.file,
-            context.own_certificate or context.own_roots or exchange.site,
-            self._step_aside,
-            exchange.waits,
-            exchange.remaining_s(),
-            patience_s=exchange.patience_s(),
-            is_slow=_quick.is_slow(self._site),
-        )
+        try:
+            await done_aside(
+                exchange.file,
+                context.own_certificate or context.own_roots or exchange.site,
+                self._step_aside,
+                exchange.waits,
+                exchange.remaining_s(),
+                patience_s=exchange.patience_s(),
+                is_slow=_quick.is_slow(self._site),
+            )
+        except CheckError:  # it took so long, and does still
+            _quick.note_step(self._site, TOO_LONG_S)
+            raise
 
     def _step_aside(self) -> None:
         try:
+            self._refuse_if_it_rests()
             self._step_here()
         finally:
             self._is_aside = False
+
+    def _refuse_if_it_rests(self) -> None:
+        if _quick.rests(self._site):
+            raise CheckError(Reason.TLS_ERROR, TOO_LONG)
 
     def _step_here(self) -> None:
         began_s = thread_cpu_s()

@@ -593,6 +593,19 @@ def test_where_a_key_took_long_to_read_no_other_site_of_the_file_holds_up_a_chec
     assert visit(quick.url(), "quick", "ours.yaml") == {"sitemon-checks"}
 
 
+def test_a_site_whose_certificates_take_too_long_to_read_is_down_and_rests(
+    make_engine: EngineFactory, serve_tls: TlsServerFactory, shakers: list[str], tmp_path: Path
+) -> None:
+    leaf, chain, engine = new_leaf(None), tmp_path / "dear.pem", make_engine()
+    chain.write_bytes(write_chain(tmp_path, leaf).read_bytes() + 30 * DEAR_CURVE.read_bytes())
+    dear = serve_tls(answering(response()), leaf, adjust=lambda context: context.load_cert_chain(chain))
+    for expected in ({"sitemon-checks", "sitemon-aside"}, {"sitemon-checks"}):
+        shakers.clear()
+        seen = observed(engine, site(dear.url(), timeout_s=60.0, tls=Tls(verify=False)))
+        assert (seen.reason, seen.error) == (Reason.TLS_ERROR, "its certificates take too long to read")
+        assert set(shakers) == expected
+
+
 def test_a_quick_server_that_shows_more_than_little_holds_up_no_check(
     make_engine: EngineFactory, serve_tls: TlsServerFactory, shakers: list[str], tmp_path: Path
 ) -> None:

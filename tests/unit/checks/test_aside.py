@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from sitemon.checks.errors import OwnError
+from sitemon.checks.errors import CheckError, OwnError
+from sitemon.checks.net import aside
 from sitemon.checks.net.aside import done_aside
 from sitemon.checks.waiting import IN_THREAD, run_here
 from sitemon.clock import monotonic_s
@@ -65,9 +66,22 @@ def test_whose_turn_comes_late_has_all_of_its_time(gate: threading.Event) -> Non
     assert run_here(done_aside("", "ca.pem", lambda: threading.Event().wait(0.5) or "done", IN_THREAD, 0.8)) == "done"
 
 
-def test_what_takes_longer_than_the_check_has_is_not_waited_for() -> None:
+def test_what_takes_longer_than_the_check_has_is_not_waited_for_and_says_nothing_of_the_site() -> None:
     with pytest.raises(OwnError):
         run_here(done_aside("", "ca.pem", lambda: threading.Event().wait(0.2), IN_THREAD, 0.01))
+
+
+def test_unless_it_took_too_much_cpu_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(aside, "TOO_LONG_S", 0.001)
+    is_over = threading.Event()
+
+    def compute() -> None:
+        while not is_over.is_set():
+            pass
+
+    with pytest.raises(CheckError, match="take too long to read"):
+        run_here(done_aside("", "ca.pem", compute, IN_THREAD, 0.5))
+    is_over.set()
 
 
 def test_who_has_no_patience_does_not_wait_for_a_turn(gate: threading.Event) -> None:

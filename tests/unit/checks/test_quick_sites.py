@@ -33,6 +33,17 @@ def test_where_several_are_slow_all_of_their_file_are() -> None:
     assert not known.is_slow(site("shop", "his.yaml"))
 
 
+def test_one_that_took_too_long_by_far_rests_for_a_hundred_times_as_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = QuickSites()
+    for name, cpu_s in (("slow", 0.9), ("too slow", 2.0), ("far too slow", 200.0)):
+        known.note_step(site(name), cpu_s)
+    known.note_step(site("too slow"), 1.0)
+    began_s = clock.monotonic_s()
+    for later_s, resting in ((190, ["too slow", "far too slow"]), (210, ["far too slow"]), (3_601, [])):
+        monkeypatch.setattr(clock, "monotonic_s", lambda later_s=later_s: began_s + later_s)
+        assert [name for name in ("slow", "too slow", "far too slow") if known.rests(site(name))] == resting
+
+
 def test_of_too_many_those_that_were_not_visited_for_the_longest_time_are_forgotten() -> None:
     known = QuickSites(most=2)
     for name in ("a", "b", "a", "c"):
