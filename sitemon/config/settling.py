@@ -120,7 +120,6 @@ class Settling:
                 self._leave(self._taken.pop(file))
             if file in self._old:
                 old = self._old[file]
-                self._named.update(gateway for site in old.sites.values() for gateway in site.depends_on)
                 others = {self._file_of[name]: name for name in old.sites if name in self._file_of}
                 waiting += [(other, (self._twice(other, name, file),)) for other, name in others.items()]
                 self._take(old)
@@ -235,7 +234,7 @@ class Settling:
 
     def _keep_all_in_rings(self, shown: Sequence[str]) -> None:
         """Keep the files that have sites in a ring depend on others in one as they did not: then none can be closed."""
-        before = {site.name: {*site.depends_on} for part in self._old.values() for site in part.sites.values()}
+        before = {name: {*site.depends_on} for name, site in self._before.sites.items()}
         either = {name: before.get(name, set()).union(now) for name, now in (before | self._gateways()).items()}
         doubtful = leading_into_rings(either)
         for part in [part for file, part in self._taken.items() if file not in self.kept]:
@@ -248,21 +247,23 @@ class Settling:
         self._keep(file, Mistake(file, None, f"{ring[0]}: depends_on", ring_problem(ring)))
 
     def _gateways(self) -> dict[str, tuple[str, ...]]:
-        """Return on which sites each depends; one that stands nowhere is in a ring only if it stays for others."""
-        gone = (site for site in self._whole.values() if site.depends_on and site.name not in self._file_of)
-        there = (site for part in self._taken.values() for site in part.sites.values() if site.depends_on)
-        return {site.name: site.depends_on for site in (*gone, *there)}
+        """Return on which sites each depends."""
+        there = (site for part in self._taken.values() for site in part.sites.values())
+        return {site.name: site.depends_on for site in (*self._staying(), *there) if site.depends_on}
+
+    def _staying(self) -> Iterator[Site]:
+        """Yield the sites that stand nowhere and may be in a file at fault."""
+        return (site for name, site in self._whole.items() if name in self._named and name not in self._file_of)
 
     def _missing(self) -> dict[str, Site]:
-        """Return the sites that stand nowhere and may be in a file at fault, if there is room for them."""
+        """Return of the sites that stay those for which there is room."""
         found: dict[str, Site] = {}
-        for name, site in self._whole.items():
-            if name in self._named and name not in self._file_of:
-                sizes = {file: self._before.sizes[file] for file in files_of([site])}
-                part = Part("", {name: site}, sizes)
-                self._room.change(part.taken, 1)
-                if self._room.excess:
-                    self._room.change(part.taken, -1)
-                else:
-                    found[name] = site
+        for site in self._staying():
+            sizes = {file: self._before.sizes[file] for file in files_of([site])}
+            part = Part("", {site.name: site}, sizes)
+            self._room.change(part.taken, 1)
+            if self._room.excess:
+                self._room.change(part.taken, -1)
+            else:
+                found[site.name] = site
         return found

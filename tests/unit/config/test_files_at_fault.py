@@ -113,6 +113,22 @@ def test_a_site_that_stays_for_another_file_depends_on_none_that_goes(folder: Pa
     assert watcher.refresh().by_name["a"].depends_on == ()
 
 
+def test_nor_does_one_that_others_depend_on_stay_once_it_was_taken_out(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write(folder / "a.yaml", site("a", ", depends_on: [gateway]"))
+    write(folder / "b.yaml", site("b"), site("gateway", ", depends_on: [shop]"))
+    watcher = watcher_of(folder)
+    write(folder / "b.yaml", site("b"), site("renamed"))
+    write(folder / "shop.yaml", SHOP.replace("}", ", depends_on: [a]}"))
+    assert names(watcher) == names(watcher) == ["a", "b", "renamed", "shop"]
+    assert {one.name: one.depends_on for one in watcher.refresh().sites if one.depends_on} == {"shop": ("a",)}
+    fault = f"{folder / 'a.yaml'}: a: depends_on: there is no site gateway"
+    assert caplog.messages == [f"config.sites_kept: the edit was not taken up: {fault}"]
+    write(folder / "c.yaml", site("gateway"))
+    assert watcher.refresh().by_name["a"].depends_on == ("gateway",)
+
+
 @pytest.mark.parametrize(
     "files",
     [
@@ -151,6 +167,23 @@ def test_where_breaking_a_ring_closes_another_one_nobody_else_is_kept_out(
         found = {one.name: one.depends_on for one in watcher.refresh().sites}
         assert found == {"z": ("a1",), "a1": (), "a2": (), "shop": ()}
     assert edits_of_others_are_taken_up(watcher)
+
+
+def test_nor_where_it_has_a_site_stay_that_would_close_one(folder: Path) -> None:
+    write(folder / "a.yaml", site("a"))
+    write(folder / "b.yaml", site("b"), site("gone", ", depends_on: [a]"))
+    write(folder / "c.yaml", site("c", ", depends_on: [b]"))
+    watcher = watcher_of(folder)
+    write(folder / "d.yaml", site("d", ", x: [gone]"))
+    write(folder / "b.yaml", site("b"))
+    assert names(watcher) == ["a", "b", "c", "gone", "shop"]
+    (folder / "d.yaml").unlink()
+    write(folder / "a.yaml", site("a", ", depends_on: [gone]"))
+    write(folder / "b.yaml", site("b", ", depends_on: [c]"), site("gone"))
+    write(folder / "c.yaml", site("c", ", depends_on: [d]"), site("d", ", depends_on: [c]"))
+    for _ in range(2):
+        found = {one.name: one.depends_on for one in watcher.refresh().sites}
+        assert found == {"a": (), "b": (), "c": ("b",), "gone": ("a",), "shop": ()}
 
 
 def test_who_lets_a_file_of_certificates_grow_keeps_out_nobody(
