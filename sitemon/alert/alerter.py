@@ -24,7 +24,7 @@ from sitemon.outage import Outage
 from sitemon.store.connect import Connection
 from sitemon.store.migrate import require_schema
 from sitemon.store.notify import listen, wait_for_notice
-from sitemon.store.outbox import Waiting, add_channels, give_up_unknown
+from sitemon.store.outbox import Waiting, add_channels, give_up_unknown, set_back
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +37,9 @@ _WARN_EVERY_S: Final = 600.0
 
 _UNKNOWN_EVERY_S: Final = 600.0
 """How often it is looked whether something waits for channels that nobody has any more."""
+
+_SET_BACK_EVERY_S: Final = 60.0
+"""How often it is looked whether PostgreSQL's clock was ahead."""
 
 _GONE_EVERY_S: Final = 60.0
 """How often it is looked whether something lasts of sites that were taken out."""
@@ -176,6 +179,7 @@ class Alerter:
                 self._in_time("unknown channels", self._give_up_unknown, conn, _UNKNOWN_EVERY_S),
             ]
             self._in_time("regions", decider.look_at_regions, conn, _REGIONS_EVERY_S)
+            self._in_time("a clock that was set back", set_back, conn, _SET_BACK_EVERY_S)
             is_idle = not self._try("incidents", decider.decide, conn)
             # What was not clear when it was decided.
             for what, work in (("incidents behind others", decider.release), ("degraded sites", decider.tell_degraded)):

@@ -231,6 +231,12 @@ def give_up_unknown(conn: Connection, known: Sequence[str], after: Waiting | Non
     return Waiting(*found[0]) if found else None
 
 
+def set_back(conn: Connection) -> None:
+    """Let nothing wait until a clock of PostgreSQL that was ahead, and was set back since, would have come to it."""
+    with translated(), conn, conn.cursor() as cursor:
+        cursor.execute(_sql["set_back"])
+
+
 def release_channel(conn: Connection, lease: Lease, *, wait_s: float, others_wait_s: float | None = None) -> None:
     """Let others have a channel, but nobody before so many seconds have passed; keep what `lease` says of it.
 

@@ -390,11 +390,24 @@ UPDATE sitemon.channel SET
     lease = NULL,
     failures = %(failures)s,
     due_at = CASE
-        WHEN %(failures)s = 0 THEN now()
+        WHEN %(failures)s = 0 THEN '-infinity'
         ELSE greatest(due_at, now() + %(wait_s)s * '1 second'::interval)
     END,
     disabled_target = %(disabled_target)s
 WHERE name = %(channel)s AND lease = %(number)s;
+
+-- name: set_back
+-- What waits longer than anything does, or was made later than now, was so by a clock that was ahead and was set back since.
+WITH channels AS (
+    UPDATE sitemon.channel SET due_at = '-infinity', leased_until_at = '-infinity', lease = NULL
+    WHERE due_at > now() + '1 hour'::interval OR leased_until_at > now() + '1 hour'::interval
+)
+UPDATE sitemon.outbox SET
+    created_at = least(created_at, now()),
+    due_at = CASE WHEN tries > 0 THEN now() ELSE due_at - (created_at - now()) END
+WHERE delivered_at IS NULL
+    AND given_up_at IS NULL
+    AND (created_at > now() + '1 minute'::interval OR (tries > 0 AND due_at > now() + '1 hour'::interval));
 
 -- name: hold_channel
 -- It waits, and for so much longer nobody else can take it.

@@ -15,7 +15,7 @@ from sitemon.model.errors import UnreachableError
 from sitemon.store.connect import Connection, connect
 from sitemon.store.incident import take_sites
 from sitemon.store.names import Names
-from sitemon.store.outbox import give_up_unknown, mark_delivered, mark_message_delivered, retry_alerts
+from sitemon.store.outbox import give_up_unknown, mark_delivered, mark_message_delivered, retry_alerts, set_back
 from sitemon.store.steps import Steps
 from sitemon.store.tidy import tidy
 from sitemon.store.write import prepare_session, write_batch
@@ -107,6 +107,28 @@ def test_what_waits_for_a_channel_that_nobody_knows_any_more_is_given_up_after_a
     assert states(scene) == [("site.down", "waiting")]
     give_up_unknown(scene.conn, ["another"], None)
     assert states(scene) == [("site.down", "given up")]
+
+
+@pytest.mark.parametrize("is_for_people", [False, True], ids=["a program", "people"])
+def test_nothing_waits_for_as_long_as_a_clock_was_ahead_that_was_set_back(scene: Scene, *, is_for_people: bool) -> None:
+    scene.use(scene.receiver.people() if is_for_people else scene.receiver.channel(), group_for_s=0.0)
+    scene.arrive(*scene.results("uddd", site="told"))
+    told = scene.receiver.tries
+    scene.receiver.answers = [(503, {})]
+    scene.arrive(*scene.results("uddd", site="refused"))
+    scene.pass_time(hours=-2)
+    scene.arrive(*scene.results("uddd", site="new"))
+    assert scene.receiver.tries == told + 1
+    set_back(scene.conn)
+    scene.send()
+    assert rows(scene.conn, "SELECT count(*) FROM sitemon.alerts WHERE delivered_at IS NULL") == [(0,)]
+
+
+def test_nor_is_what_is_new_held_up_by_what_was_sent_by_such_a_clock(scene: Scene) -> None:
+    scene.arrive(*scene.results("uddd", site="told"))
+    scene.pass_time(hours=-2)
+    scene.arrive(*scene.results("uddd", site="new"))
+    assert [event["data"]["site"] for event in scene.receiver.events] == ["told", "new"]
 
 
 def test_a_site_that_another_alerter_has_in_hand_is_passed_over(
