@@ -64,8 +64,8 @@ CONNECTIONS: Final = PAGES + READERS + 1
 DOWNLOADS: Final = 2
 DOWNLOAD_WAITS_S: Final = 20.0
 """Who has half of a file is better off waiting, while others that download, or the ledger, have the connections."""
-REPORTS: Final = 1
-"""One is made at a time."""
+REPORTS: Final = 2
+"""One is made at a time, and one of a single site."""
 _NOTHING_SAID: Final = WebSettings()
 _ROOMS: Final = (overview, operator_pages, site_page, incident_pages, report_page, downloads, sign_in)
 """In the order in which an address is looked for: what lies below a site comes before the site, whatever its name."""

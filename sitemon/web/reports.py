@@ -1,4 +1,4 @@
-"""Reports, which take long: one is made at a time, once for all who ask for the same, and kept for a while."""
+"""Reports, which take long: one at a time, and one of a single site, is made for all who ask, and kept for a while."""
 
 from collections.abc import Callable, Hashable
 from typing import Final
@@ -34,7 +34,7 @@ class Reports:
     ) -> None:
         self._pool = pool
         self._sites = sites
-        self._shared = Shared(client_of, _KEPT, at_once=1, most_waiting=_WAITING)
+        self._of_one, self._of_many = (Shared(client_of, _KEPT, at_once=1, most_waiting=_WAITING) for _ in range(2))
         self._now_s = 0.0
 
     async def answer(
@@ -64,7 +64,7 @@ class Reports:
         version = int(self._now_s // lasts_s)
         try:
             # An address that names no days means others from the next month on.
-            return await self._shared.answer(
+            return await (self._of_many if only.site is None else self._of_one).answer(
                 request,
                 version,
                 lambda: write(self._read(period, group_by, only)),

@@ -20,15 +20,16 @@ V1 = "/api/v1"
 
 
 class Slow:
-    """The configured sites, which a report takes its targets from: nobody gets them before `go` is set."""
+    """The configured sites, which a report takes its targets from: the first `held` who ask wait until `go` is set."""
 
     def __init__(self) -> None:
         self.go = threading.Event()
+        self.held = 1_000
         self.asked = 0
 
     def __call__(self) -> None:
         self.asked += 1
-        assert self.go.wait(30)
+        assert self.asked > self.held or self.go.wait(30)
 
 
 @pytest.fixture
@@ -124,6 +125,21 @@ def test_a_report_that_takes_long_holds_up_no_other_reader(slow_page: httpx.Clie
             slow.go.set()
             assert {answer.status_code for answer in await asyncio.gather(*held)} == {200}
             assert slow.asked == len(held)
+
+    asyncio.run(ask())
+
+
+def test_nor_one_who_wants_that_of_a_single_site(slow_page: httpx.Client, slow: Slow) -> None:
+    async def ask() -> None:
+        slow.held = 1
+        async with httpx.AsyncClient(base_url=slow_page.base_url, timeout=30) as client:
+            held = asyncio.create_task(client.get("/report"))
+            await asyncio.to_thread(wait_for, lambda: slow.asked)
+            of_one = [client.get(path, params={"site": "shop"}) for path in ("/report", f"{V1}/report")]
+            assert [answer.status_code for answer in await asyncio.gather(*of_one)] == [200, 200]
+            assert not held.done()
+            slow.go.set()
+            assert (await held).status_code == 200
 
     asyncio.run(ask())
 
