@@ -26,6 +26,13 @@ class OwnError(CheckError):
     """Ends a check for a reason that is ours, so that it says nothing about the site."""
 
 
+class TooLongError(CheckError):
+    """Ends a check whose server sends certificates that take too long to read."""
+
+    def __init__(self) -> None:
+        super().__init__(Reason.TLS_ERROR, "its certificates take too long to read")
+
+
 class LeftError(CheckError):
     """Ends a check whose server, or proxy, left, or waits no longer: it may have waited for us until then."""
 

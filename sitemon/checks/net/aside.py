@@ -8,7 +8,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from sitemon.checks.errors import CheckError, OwnError
+from sitemon.checks.errors import OwnError, TooLongError
 from sitemon.checks.fair_thread import FairThread
 from sitemon.checks.waiting import Event, Waits
 from sitemon.clock import cpu_s_of_thread, monotonic_s, thread_cpu_s
@@ -22,7 +22,6 @@ _MOST_THREADS: Final = 4
 
 TOO_LONG_S: Final = 1.0
 """Of CPU."""
-TOO_LONG: Final = "its certificates take too long to read"
 
 
 class Work(msgspec.Struct, eq=False):
@@ -78,7 +77,7 @@ async def done_aside(
     Raises:
         OwnError: its turn did not come within that time and the check's patience, or it was not done within that time
             from then on. It may still be under way.
-        CheckError: neither was it done, nor was that for want of a CPU.
+        TooLongError: neither was it done, nor was that for want of a CPU.
 
     """
     work = Work(do, waits.event())
@@ -94,7 +93,7 @@ async def done_aside(
         work.is_wanted = False
     if not is_done:
         if work.begun_at_s < math.inf and cpu_s_of_thread(work.thread) - work.cpu_before_s > TOO_LONG_S:
-            raise CheckError(Reason.TLS_ERROR, TOO_LONG)
+            raise TooLongError
         raise OwnError(Reason.TIMEOUT, "this process had too many certificates to look at that take long (tls)")
     if work.error is not None:
         raise work.error

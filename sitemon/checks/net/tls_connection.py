@@ -9,8 +9,8 @@ import select
 import ssl
 from typing import Final, Self
 
-from sitemon.checks.errors import CheckError
-from sitemon.checks.net.aside import TOO_LONG, TOO_LONG_S, done_aside
+from sitemon.checks.errors import CheckError, TooLongError
+from sitemon.checks.net.aside import TOO_LONG_S, done_aside
 from sitemon.checks.net.exchange import BoundedSocket, Exchange
 from sitemon.checks.net.quick_sites import QuickSites, SiteOfFile
 from sitemon.checks.net.retry_request import FirstMessage, asks_for_finite_field
@@ -140,7 +140,7 @@ class TlsConnection:
                 patience_s=exchange.patience_s(),
                 is_slow=_quick.is_slow(self._site),
             )
-        except CheckError:  # it took so long, and does still
+        except TooLongError:  # and does still
             _quick.note_step(self._site, TOO_LONG_S)
             raise
 
@@ -153,7 +153,7 @@ class TlsConnection:
 
     def _refuse_if_it_rests(self) -> None:
         if _quick.rests(self._site):
-            raise CheckError(Reason.TLS_ERROR, TOO_LONG)
+            raise TooLongError
 
     def _step_here(self) -> None:
         began_s = thread_cpu_s()

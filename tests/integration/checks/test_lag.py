@@ -174,6 +174,15 @@ def test_waiting_for_the_thread_in_which_we_sign_is_no_latency_of_the_site(
     assert seen.latency_s < ANSWER_S / 2
 
 
+def test_who_waited_for_that_thread_in_vain_is_visited_again_and_up(
+    make_engine: EngineFactory, serve_tls: TlsServerFactory
+) -> None:
+    server, engine = serve_tls(answering(response()), new_leaf(None)), make_engine()
+    with thread_apart_held_until(lambda: server.accepted == 2):
+        seen = observed(engine, site(server.url(), timeout_s=0.5, tls=Tls(verify=False)))
+    assert (seen.outcome, seen.error) == (Outcome.UP, None)
+
+
 def test_nor_is_it_of_a_server_that_says_nothing_more(
     make_engine: EngineFactory, serve_tls: TlsServerFactory, ca: Authority, tmp_path: Path
 ) -> None:
