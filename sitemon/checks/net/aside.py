@@ -31,7 +31,7 @@ class Work(msgspec.Struct, eq=False):
     is_done: Event
     is_wanted: bool = True
     begun_at_s: float = math.inf  # its turn did not come yet
-    thread: int = 0
+    thread: int = 0  # while it is being done
     cpu_before_s: float = 0.0
     result: Any = None
     error: Exception | None = None
@@ -44,6 +44,7 @@ def _do(work: Work) -> None:
         work.result = work.do()
     except Exception as exc:  # noqa: BLE001 - raised again in the check that asked
         work.error = exc
+    work.thread = 0
     work.is_done.set()
 
 
@@ -92,7 +93,7 @@ async def done_aside(
     finally:
         work.is_wanted = False
     if not is_done:
-        if work.begun_at_s < math.inf and cpu_s_of_thread(work.thread) - work.cpu_before_s > TOO_LONG_S:
+        if (thread := work.thread) and cpu_s_of_thread(thread) - work.cpu_before_s > TOO_LONG_S:
             raise TooLongError
         raise OwnError(Reason.TIMEOUT, "this process had too many certificates to look at that take long (tls)")
     if work.error is not None:
