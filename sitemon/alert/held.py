@@ -62,6 +62,7 @@ def _release(held: Held, rules_of: Callable[[str], SiteRules], alerts: Alerts, n
             now,
             rules[site].settles,
             held.undecided_from[number],
+            was_behind=held.behind[number],
         )
         for site, number, incident in incidents
     }

@@ -47,14 +47,16 @@ def standing(
     now: datetime,
     persists: timedelta,
     undecided_from: datetime | None = None,
+    *,
+    was_behind: str | None = None,
 ) -> Standing:
-    """Return where an incident stands of which nobody was told.
+    """Return where an incident stands of which nobody was told; `was_behind` is where it stood when it lasted.
 
     `gateways` are all on which its site depends, the farthest last. After the last of them is well again, the site has
     `persists` to be well too: up to the slot `undecided_from` it is known whether it was.
     """
     if incident.ended_at is not None:
-        lay_behind = _lay_behind(incident, incident.ended_at, gateways, persists)
+        lay_behind = _lay_behind(incident, incident.ended_at, gateways, persists, was_behind)
         if lay_behind is not None:
             return Standing(is_told=False, behind=lay_behind)
     else:
@@ -68,15 +70,18 @@ def standing(
     return Standing(is_told=all(_is_clear(one, incident, now) for one in gateways))
 
 
-def _lay_behind(incident: Incident, over_at: datetime, gateways: Sequence[Gateway], persists: timedelta) -> str | None:
+def _lay_behind(
+    incident: Incident, over_at: datetime, gateways: Sequence[Gateway], persists: timedelta, was_behind: str | None
+) -> str | None:
     """Return behind which gateway an incident lay from when it was decided until it was over, the farthest of several.
 
-    Or None: there was a time at which people would have been told, had somebody decided then.
+    Or None: there was a time at which people would have been told, had somebody decided then. One that failed in its
+    own maintenance, as it did when the incident lay behind it, has no outage of that time: it may fail up to its end.
     """
     outages = [
         (began_at, math.inf if ended_at is None else ended_at.timestamp(), place)
         for place, one in enumerate(gateways)
-        for began_at, ended_at in one.outages
+        for began_at, ended_at in (*one.outages, *_maintenance(one, incident, was_behind))
         if began_at <= over_at and (ended_at is None or ended_at >= incident.started_at)
     ]
     silent_until_s, farthest = -math.inf, -1
@@ -86,6 +91,13 @@ def _lay_behind(incident: Incident, over_at: datetime, gateways: Sequence[Gatewa
             silent_until_s = max(silent_until_s, ended_s + persists.total_seconds())
             farthest = max(farthest, place)
     return gateways[farthest].name if over_at.timestamp() < silent_until_s else None
+
+
+def _maintenance(
+    gateway: Gateway, incident: Incident, was_behind: str | None
+) -> Sequence[tuple[datetime, datetime | None]]:
+    is_reason = gateway.name == was_behind and gateway.maintained_until is not None
+    return [(incident.started_at, gateway.maintained_until)] if is_reason else []
 
 
 def _is_down(gateway: Gateway, now: datetime) -> bool:

@@ -58,21 +58,23 @@ class Held(Behind):
         self.incidents: list[tuple[str, int, Incident]] = []
         self.decided_at: dict[int, datetime] = {}
         self.behind: dict[int, str | None] = {}
+        self._unsettled: set[int] = set()
         self.undecided_from: dict[int, datetime | None] = {}
         self.newest: dict[int, datetime] = {}
         found = self._ask("held_incidents", incident_ids=list(numbers))
         for site, number, started_at, opened_by, regions, *rest in found:
-            *cause, ended_at, closed_by, decided_at, behind, undecided_from, newest = rest
+            *cause, ended_at, closed_by, decided_at, behind, is_unsettled, undecided_from, newest = rest
             incident = Incident(started_at, opened_by, tuple(regions), Cause(*cause), ended_at, closed_by)
             self.incidents.append((site, number, incident))
             self.decided_at[number] = decided_at
             self.behind[number] = behind
+            self._unsettled |= {number} if is_unsettled else set()
             self.undecided_from[number] = undecided_from
             self.newest[number] = newest or opened_by
 
     def put_behind(self, behind: Mapping[int, str | None]) -> None:
-        """Say of incidents behind which site they lie, where that is another one than before."""
-        changed = {number: name for number, name in behind.items() if name != self.behind[number]}
+        """Say of incidents behind which site they lie, where that is another one than before, or was not settled."""
+        changed = {n: name for n, name in behind.items() if name != self.behind[n] or n in self._unsettled}
         if changed:
             values = {"incident_ids": list(changed), "behind": list(changed.values())}
             self._cursor.execute(_sql["put_behind"], values)

@@ -182,6 +182,9 @@ class Taken(Deciding):
             found += self._all("add_incidents", incidents=columns)
         numbers = {(site_id, started_at): number for site_id, started_at, number in found}
         known = {change.number: change for _, change in changes if change.number is not None}
+        corrected = [number for number, change in known.items() if change.what in {What.MOVED, What.WITHDRAWN}]
+        if corrected:
+            self._do("unsettle_those_behind", incident_ids=corrected)
         withdrawn = [number for number, change in known.items() if change.what is What.WITHDRAWN]
         self._do("withdraw_incidents", incident_ids=withdrawn)
         moved = (
@@ -192,7 +195,6 @@ class Taken(Deciding):
         self._do("move_incidents", incidents=as_json(moved))
         if withdrawn:
             self._do("hand_on_acknowledgements", incident_ids=withdrawn)
-            self._do("free_those_behind", incident_ids=withdrawn)
         return [
             numbers[site_id, change.incident.started_at] if change.number is None else change.number
             for site_id, change in changes

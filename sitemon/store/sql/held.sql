@@ -5,7 +5,7 @@ SELECT incident_id
 FROM (
     SELECT incident_id, row_number() OVER (PARTITION BY site_id, ended_at IS NULL ORDER BY incident_id) AS place
     FROM sitemon.incident
-    WHERE is_held AND withdrawn_at IS NULL AND (ended_at IS NULL OR behind IS NULL)
+    WHERE is_held AND withdrawn_at IS NULL AND (ended_at IS NULL OR behind IS NULL OR is_unsettled)
 ) AS placed
 WHERE place <= %(of_a_site)s
 ORDER BY place, incident_id;
@@ -28,6 +28,7 @@ SELECT
     closed_by_at,
     decided_at,
     behind,
+    is_unsettled,
     (SELECT min(from_at) FROM sitemon.undecided WHERE undecided.site_id = incident.site_id),
     (SELECT max(slot_at) FROM sitemon.current_state AS state WHERE state.site_id = incident.site_id)
 FROM sitemon.incident
@@ -35,7 +36,7 @@ JOIN sitemon.listed_site AS site ON site.site_id = incident.site_id
 WHERE incident_id = ANY (%(incident_ids)s)
     AND is_held
     AND withdrawn_at IS NULL
-    AND (ended_at IS NULL OR behind IS NULL)
+    AND (ended_at IS NULL OR behind IS NULL OR is_unsettled)
     AND (
         ended_at IS NOT NULL
         OR NOT EXISTS (
@@ -120,6 +121,6 @@ GROUP BY site.site_id;
 UPDATE sitemon.incident SET is_held = false, behind = NULL WHERE incident_id = ANY (%(incident_ids)s);
 
 -- name: put_behind
-UPDATE sitemon.incident SET behind = given.behind
+UPDATE sitemon.incident SET behind = given.behind, is_unsettled = false
 FROM unnest(%(incident_ids)s::integer[], %(behind)s::text[]) AS given (incident_id, behind)
 WHERE incident.incident_id = given.incident_id;

@@ -233,7 +233,7 @@ FROM jsonb_populate_recordset(NULL::sitemon.incident, %(incidents)s)
 RETURNING site_id, started_at, incident_id;
 
 -- name: move_incidents
--- What is over now lay behind other sites, or not, as a whole: that is looked at anew.
+-- Of what is over now it is looked at anew whether it lay behind another site until its end.
 UPDATE sitemon.incident SET
     started_at = given.started_at,
     opened_by_at = given.opened_by_at,
@@ -245,16 +245,16 @@ UPDATE sitemon.incident SET
     cert_expires_at = given.cert_expires_at,
     ended_at = given.ended_at,
     closed_by_at = given.closed_by_at,
-    behind = CASE WHEN given.ended_at IS NULL THEN incident.behind END
+    is_unsettled = given.ended_at IS NOT NULL AND incident.is_held
 FROM jsonb_populate_recordset(NULL::sitemon.incident, %(incidents)s) AS given
 WHERE incident.incident_id = given.incident_id;
 
 -- name: withdraw_incidents
 UPDATE sitemon.incident SET withdrawn_at = now() WHERE incident_id = ANY (%(incident_ids)s);
 
--- name: free_those_behind
--- What was over behind an outage that was withdrawn is looked at anew.
-UPDATE sitemon.incident SET behind = NULL
+-- name: unsettle_those_behind
+-- What was over behind outages that turn out to have been others, or none.
+UPDATE sitemon.incident SET is_unsettled = true
 FROM sitemon.incident AS gone
 JOIN sitemon.site USING (site_id)
 WHERE gone.incident_id = ANY (%(incident_ids)s)

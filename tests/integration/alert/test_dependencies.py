@@ -198,6 +198,30 @@ def test_what_fails_while_its_gateway_is_maintained_lies_behind_it(story: Story)
     assert story.said == [("line", "site.down", 6, None)]
 
 
+@pytest.mark.parametrize("shop", ["udddduuuuuuu", "udddddddduuu"], ids=["back first", "back with it"])
+def test_nor_is_it_told_when_it_is_back(story: Story, shop: str) -> None:
+    story.play(line="u", balancer="u", shop="u")
+    declare(story.scene.conn, Declaration(this_hour() + 0.5 * MINUTE, this_hour() + 12 * MINUTE, ["line"]))
+    story.play(line="udddddddduuu", balancer=12 * "u", shop=shop)
+    story.minute = 100
+    story.arrive()
+    assert (story.said, story.behind) == ([], [("shop", "line")])
+
+
+def test_when_the_outage_of_a_gateway_was_shorter_a_site_that_was_back_before_is_told(story: Story) -> None:
+    story.play(line="uddd", balancer="uuuu", shop="uddd")
+    story.play(balancer=25 * "u", shop=" " * 4 + 18 * "d" + "uuu")
+    story.arrive(*story.scene.results("uuu", start=22, site="line"))
+    assert {site for site, *_ in story.said} == {"line"}
+    story.arrive(*story.scene.results(18 * "u", start=4, site="line"))
+    story.minute = 100
+    story.arrive()
+    assert [said for said in story.said if said[0] == "shop"] == [
+        ("shop", "site.down", 1, None),
+        ("shop", "site.resolved", 1, 22),
+    ]
+
+
 def test_what_an_alerter_held_when_it_was_killed_another_one_tells(story: Story) -> None:
     story.play(line="uuu", balancer="uuu", shop="udd")
     story.scene.write(

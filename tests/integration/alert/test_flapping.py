@@ -101,9 +101,9 @@ def test_of_what_is_held_of_them_little_is_looked_at_and_another_is_told(
 ) -> None:
     looked_at: list[Incident] = []
 
-    def look(incident: Incident, *rest: Any) -> Standing:
+    def look(incident: Incident, *rest: Any, **known: Any) -> Standing:
         looked_at.append(incident)
-        return standing(incident, *rest)
+        return standing(incident, *rest, **known)
 
     def rules_of(name: str) -> SiteRules:
         return SiteRules(Policy(1, 1), Audience(), None, timedelta(seconds=1), gateways=lambda: ("gate",))
