@@ -15,6 +15,7 @@ from celery.beat import EmbeddedService
 from sitemon import clock
 from sitemon.queues import CHECK_SLOTS, note_received
 from sitemon.redis_client import redis_client
+from sitemon.worker.redis_channel import redis_clock
 
 log = logging.getLogger(__name__)
 
@@ -48,10 +49,9 @@ class RenewUnacked(bootsteps.StartStopStep):
         tags = list(qos._delivered)  # noqa: SLF001  # kombu has no public list of what is in hand
         if not tags:
             return
-        now_s = clock.now_ms() / 1_000
         try:
             with qos.channel.conn_or_acquire() as client:
-                client.zadd(qos.unacked_index_key, dict.fromkeys(tags, now_s), xx=True)
+                client.zadd(qos.unacked_index_key, dict.fromkeys(tags, redis_clock()), xx=True)
         except redis.RedisError as exc:
             log.warning("worker.renewal_failed: Redis does not answer: %s", exc)
 

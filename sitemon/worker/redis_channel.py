@@ -1,4 +1,4 @@
-"""kombu's Redis channel, which has to end well when its connection is gone, and to go on whatever a message is."""
+"""kombu's Redis channel: it ends well when its connection is gone, and goes on whatever a message or a clock is."""
 
 import logging
 from collections.abc import Callable
@@ -13,6 +13,7 @@ from kombu.exceptions import OperationalError
 from kombu.transport import redis as redis_transport
 from kombu.utils import json
 
+from sitemon import clock
 from sitemon.model.one_line import one_line
 
 log = logging.getLogger(__name__)
@@ -23,6 +24,34 @@ _MOST_DIGITS: Final = 1_000
 _MOST_SAID: Final = 200
 _DEEPEST: Final = 50
 """A pool of processes pickles what a message says of its task, which fails at some 500."""
+
+
+class RedisClock:
+    """Redis's own clock, in seconds of the epoch: all workers have the same, however their machines' differ.
+
+    By it is counted for how long messages are in hand. By that of its machine, a worker whose clock is ahead took
+    those that living ones had in hand for lost.
+    """
+
+    def __init__(self) -> None:
+        self._ahead_s: float | None = None
+
+    @property
+    def is_known(self) -> bool:
+        """Whether it was looked at."""
+        return self._ahead_s is not None
+
+    def look(self, client: Any) -> None:
+        """Ask Redis for it."""
+        seconds, microseconds = client.time()
+        self._ahead_s = seconds + microseconds / 1e6 - clock.monotonic_s()
+
+    def __call__(self) -> float:
+        """Return what time it is."""
+        return clock.monotonic_s() + (self._ahead_s or 0.0)
+
+
+redis_clock: Final = RedisClock()
 
 
 class _Properties(msgspec.Struct):
@@ -37,7 +66,26 @@ class _Envelope(msgspec.Struct):
 
 
 class QoS(redis_transport.QoS):
-    """What workers have in hand. What cannot be given back is dropped: all behind it would wait without end."""
+    """What workers have in hand, and since when by Redis's clock.
+
+    What cannot be given back is dropped: all behind it would wait without end.
+    """
+
+    def append(self, message: Any, delivery_tag: Any) -> None:
+        """Note that a message is in hand."""
+        if not redis_clock.is_known:
+            self._look_at_clock()
+        super().append(message, delivery_tag)
+
+    def restore_visible(self, *args: Any, **options: Any) -> None:
+        """Give back what was in hand for too long."""
+        self._look_at_clock()
+        super().restore_visible(*args, **options)
+
+    def _look_at_clock(self) -> None:
+        channel: Any = self.channel
+        with channel.conn_or_acquire() as client:
+            redis_clock.look(client)
 
     def restore_by_tag(self, tag: Any, client: Any = None, leftmost: bool = False) -> None:
         """Give a message back."""
@@ -151,4 +199,5 @@ def install(*, takes_compressed: bool) -> None:
     """Make kombu's Redis transport use this channel in this process, and its JSON no number without bounds."""
     Channel.takes_compressed = takes_compressed
     redis_transport.Transport.Channel = Channel
+    redis_transport.time = redis_clock  # type: ignore[attr-defined]  # kombu-stubs do not know it
     json.register_type(Decimal, "decimal", str, _decimal)
