@@ -66,7 +66,7 @@ def _release(held: Held, rules_of: Callable[[str], SiteRules], alerts: Alerts, n
         )
         for site, number, incident in incidents
     }
-    held.put_behind({number: one.behind for number, one in stands.items()})
+    held.put_behind({number: one.behind for number, one in stands.items() if one.is_settled})
     told = [
         (site, number, Change(What.OPENED, incident, number))
         for site, number, incident in incidents

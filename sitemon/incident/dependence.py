@@ -30,10 +30,11 @@ class Gateway(NamedTuple):
 
 
 class Standing(NamedTuple):
-    """Whether it is time to tell; `behind` is the site behind which the incident lies."""
+    """Whether it is time to tell; `behind` is the site behind which the incident lies, if that is settled."""
 
     is_told: bool
     behind: str | None = None
+    is_settled: bool = True
 
 
 def is_decided(undecided_from: datetime | None, until: datetime) -> bool:
@@ -58,7 +59,8 @@ def standing(
     if incident.ended_at is not None:
         lay_behind = _lay_behind(incident, incident.ended_at, gateways, persists, was_behind)
         if lay_behind is not None:
-            return Standing(is_told=False, behind=lay_behind)
+            is_settled = all(is_decided(one.undecided_from, incident.ended_at) for one in gateways)
+            return Standing(is_told=False, behind=lay_behind, is_settled=is_settled)
     else:
         down = [one for one in gateways if _is_down(one, now)]
         if down:

@@ -1,7 +1,6 @@
 """Hiding the secrets of a site in what a server sent: some servers echo them, in a page, a header or a redirect."""
 
 import base64
-import binascii
 import functools
 import re
 from collections.abc import Iterable, Iterator
@@ -205,7 +204,7 @@ def _of_header(header: Header) -> Iterator[str]:
     if scheme.lower() == "basic":
         try:
             userinfo = base64.b64decode(credentials, validate=True).decode()
-        except (binascii.Error, UnicodeDecodeError):
+        except ValueError:
             return
         yield from (userinfo, userinfo.partition(":")[2])
 

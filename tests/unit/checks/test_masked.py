@@ -50,6 +50,12 @@ def test_a_secret_that_is_echoed_is_masked(watched: Site) -> None:
     assert masked(watched, "http://HUNTER2.shop.test/") == "http://***.shop.test/"
 
 
+@pytest.mark.parametrize("credentials", ["hünter2", "bWU6aHVudGVyMg", "//8="])
+def test_credentials_that_are_no_base64_of_text_are_masked_as_they_are(credentials: str) -> None:
+    watched = site(headers=(Header("Authorization", f"Basic {credentials}", is_secret=True),))
+    assert masked(watched, f"the key {credentials} is wrong") == "the key *** is wrong"
+
+
 def test_credentials_of_the_url_are_masked_also_as_they_are_sent() -> None:
     assert masked(site("http://me:hunter2@shop.test/"), "Authorization: Basic bWU6aHVudGVyMg==") == (
         "Authorization: Basic ***"

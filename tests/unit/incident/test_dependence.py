@@ -103,6 +103,12 @@ def test_what_is_over_is_told_where_people_would_have_been_told_meanwhile(
     assert stand(*known, now=500, ended=ended) == expected
 
 
+@pytest.mark.parametrize(("undecided_from", "is_settled"), [(33, False), (34, True)])
+def test_where_rows_of_the_gateway_wait_it_is_not_settled(undecided_from: float, is_settled: bool) -> None:
+    known = gateway((5, 30), undecided_from=undecided_from)
+    assert stand(known, now=500, ended=33) == BEHIND._replace(is_settled=is_settled)
+
+
 @pytest.mark.parametrize(("undecided_from", "expected"), [(None, TELL), (33, BEHIND), (35, TELL)])
 def test_whether_the_site_follows_a_gateway_that_is_back_its_rows_say(
     undecided_from: float | None, expected: Standing
