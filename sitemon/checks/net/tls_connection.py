@@ -140,8 +140,9 @@ class TlsConnection:
                 patience_s=exchange.patience_s(),
                 is_slow=_quick.is_slow(self._site),
             )
-        except TooLongError:  # and does still
-            _quick.note_step(self._site, TOO_LONG_S)
+        except TooLongError:
+            if self._is_aside:  # it is still at it, and notes its step only at its end
+                _quick.note_step(self._site, TOO_LONG_S)
             raise
 
     def _step_aside(self) -> None:

@@ -597,7 +597,7 @@ def test_a_site_whose_certificates_take_too_long_to_read_is_down_and_rests(
     make_engine: EngineFactory, serve_tls: TlsServerFactory, shakers: list[str], tmp_path: Path
 ) -> None:
     leaf, chain, engine = new_leaf(None), tmp_path / "dear.pem", make_engine()
-    chain.write_bytes(write_chain(tmp_path, leaf).read_bytes() + 30 * DEAR_CURVE.read_bytes())
+    chain.write_bytes(write_chain(tmp_path, leaf).read_bytes() + 15 * DEAR_CURVE.read_bytes())
     dear = serve_tls(answering(response()), leaf, adjust=lambda context: context.load_cert_chain(chain))
     for expected in ({"sitemon-checks", "sitemon-aside"}, {"sitemon-checks"}):
         shakers.clear()
@@ -635,7 +635,7 @@ def test_so_it_is_where_that_server_says_nothing_more_before_the_handshake_is_ov
         conversation.hold()
 
     dear, quick, engine = serve(shows_its_certificates), serve_tls(answering(response()), new_leaf(None)), make_engine()
-    seen = observed(engine, site(f"https://127.0.0.1:{dear.port}", timeout_s=1.0, tls=Tls(verify=False)))
+    seen = observed(engine, site(f"https://127.0.0.1:{dear.port}", timeout_s=4.0, tls=Tls(verify=False)))
     assert (seen.reason, "sitemon-aside" in shakers, "sitemon-slow" in shakers) == (Reason.TIMEOUT, True, False)
     shakers.clear()
     observed(engine, site(quick.url(), tls=Tls(verify=False)))  # the same site leads there now

@@ -79,9 +79,11 @@ def test_unless_it_took_too_much_cpu_by_itself(monkeypatch: pytest.MonkeyPatch) 
         while not is_over.is_set():
             pass
 
-    with pytest.raises(TooLongError):
-        run_here(done_aside("", "ca.pem", compute, IN_THREAD, 0.5))
-    is_over.set()
+    try:
+        with pytest.raises(TooLongError):
+            run_here(done_aside("", "ca.pem", compute, IN_THREAD, 0.5))
+    finally:
+        is_over.set()
 
 
 def test_who_has_no_patience_does_not_wait_for_a_turn(gate: threading.Event) -> None:
