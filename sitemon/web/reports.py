@@ -1,4 +1,4 @@
-"""Reports, which take long: one at a time, and one of a single site, is made for all who ask, and kept for a while."""
+"""Reports take long: one is made at a time, and one of a single site; each for all who ask, and kept for a while."""
 
 from collections.abc import Callable, Hashable
 from typing import Final

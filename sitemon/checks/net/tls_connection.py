@@ -123,8 +123,7 @@ class TlsConnection:
         """Go on with the handshake as far as what was received allows."""
         context = self._context
         is_light = context.own_certificate is None and self._overhead_bytes <= _LIGHT_HANDSHAKE_BYTES
-        may_be_long = not (is_light and _quick.has(self._site))
-        if not self._overhead_bytes or not may_be_long:
+        if not self._overhead_bytes or (is_light and _quick.has(self._site)):
             self._step_here()
             return
         # While another thread has it, and it has it to the end, nobody else may touch it.
