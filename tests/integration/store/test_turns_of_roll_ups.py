@@ -34,9 +34,9 @@ OLDEST = "SELECT min(inhrelid::regclass::text) FROM pg_inherits WHERE inhparent 
 
 @pytest.fixture
 def start(conn: Connection, names: Names) -> datetime:
-    """Three hours ago, since when nothing is rolled up."""
+    """Three hours ago, since when nothing is rolled up. No day is to be summed, whatever time it is."""
     start = this_hour() - timedelta(hours=3)
-    execute(conn, "UPDATE sitemon.watermark SET hours_until_at = %s, days_until = %s", (start, start.date()))
+    execute(conn, "UPDATE sitemon.watermark SET hours_until_at = %s, days_until = %s", (start, this_hour().date()))
     execute(conn, "UPDATE sitemon.watermark SET recent_until_at = '-infinity'")
     write_batch(conn, names, [a_result(slot_at=start + n * 5 * MINUTE) for n in range(30)])
     return start
