@@ -1,4 +1,4 @@
-"""The client for what sitemon itself keeps in Redis: the same server as Celery's broker."""
+"""The client for what sitemon itself keeps in Redis, the same server as Celery's broker, and that server's clock."""
 
 import ssl
 from collections.abc import Iterator
@@ -7,10 +7,14 @@ from typing import Any, Final
 
 import redis
 
+from sitemon import clock
 from sitemon.model.errors import RefusedError, UnreachableError
 
 SOCKET_TIMEOUT_S: Final = 5.0
 """For every connection to Redis: without it one that is half open blocks for ever."""
+
+APART_S: Final = 2.0
+"""So far from Redis's clock a machine's may be: slots may come as late."""
 
 
 def redis_client(app: Any, timeout_s: float = SOCKET_TIMEOUT_S) -> redis.Redis:
@@ -41,6 +45,46 @@ def evicting_policy(client: Any) -> str | None:
         if memory["maxmemory"] and memory["maxmemory_policy"] != "noeviction":
             return str(memory["maxmemory_policy"])
     return None
+
+
+class RedisClock:
+    """Redis's clock, the same for all beats and workers, in seconds of the epoch; and this machine's beside it.
+
+    `machine_ahead_s` is by how many seconds this machine's is ahead, negative where it is behind, but for what Redis's
+    answer took.
+    """
+
+    def __init__(self) -> None:
+        self._redis_ahead_s: float | None = None
+        self.machine_ahead_s = 0.0
+
+    @property
+    def is_known(self) -> bool:
+        """Whether Redis was asked."""
+        return self._redis_ahead_s is not None
+
+    @property
+    def is_apart(self) -> bool:
+        """Whether slots that come by one of both clocks are late by the other."""
+        return abs(self.machine_ahead_s) > APART_S
+
+    def look(self, client: Any) -> bool:
+        """Ask Redis, whose own errors are raised; tell whether the clocks came apart since, or together again."""
+        was_apart, before_ms = self.is_apart, clock.now_ms()
+        seconds, microseconds = client.time()
+        now_s = seconds + microseconds / 1e6
+        self._redis_ahead_s = now_s - clock.monotonic_s()
+        self.machine_ahead_s = min(max(now_s, before_ms / 1e3), clock.now_ms() / 1e3) - now_s
+        return self.is_apart != was_apart
+
+    def __call__(self) -> float:
+        """Return what time it is by Redis, as far as it was asked."""
+        return clock.monotonic_s() + (self._redis_ahead_s or 0.0)
+
+    def __str__(self) -> str:
+        """Say how this machine's clock stands to it."""
+        side = "ahead of" if self.machine_ahead_s > 0 else "behind"
+        return f"the clock of this machine is {abs(self.machine_ahead_s):.1f} s {side} Redis's"
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from typing import Final
 from sitemon.model.errors import LeaseLostError
 from sitemon.model.marks import Reign
 from sitemon.model.moment import from_ms
+from sitemon.redis_client import APART_S
 from sitemon.schedule.dispatch import Dispatch
 from sitemon.schedule.effects import Effects
 from sitemon.schedule.lease import LEASE_RENEWED_EVERY_S, Lease
@@ -83,13 +84,21 @@ class Leader:
 
     def _held_teller(self, now_ms: int, monotonic_s: float, *, is_sure: bool) -> Teller | None:
         """Renew the lease when it is time, or take it when nobody has it; return what tells under it if it is ours."""
-        is_due = self._is_time_to("renew", LEASE_RENEWED_EVERY_S, monotonic_s) or not is_sure
-        if self._teller is None or (is_due and not self._lease.renew()):
-            if self._lease.acquire():
-                self._begin(now_ms, monotonic_s)
-            elif self._teller is not None:
-                self._step_down("beat.deposed: another beat has taken the lease")
+        if self._is_time_to("renew", LEASE_RENEWED_EVERY_S, monotonic_s) or not is_sure:
+            self._compare_clocks()
+            if self._teller is None or not self._lease.renew():
+                if self._lease.acquire():
+                    self._begin(now_ms, monotonic_s)
+                elif self._teller is not None:
+                    self._step_down("beat.deposed: another beat has taken the lease")
         return self._teller
+
+    def _compare_clocks(self) -> None:
+        if self._lease.look_at_clock():
+            if self._lease.clock.is_apart:
+                log.warning("beat.clock_apart: %s: a beat whose clock is right leads, if one runs", self._lease.clock)
+            else:
+                log.warning("beat.clock_right: it is less than %g s from Redis's again", APART_S)
 
     def _begin(self, now_ms: int, monotonic_s: float) -> None:
         self._dispatch.begin(now_ms)

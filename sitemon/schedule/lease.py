@@ -3,6 +3,7 @@
 It is in Redis, under ``{sitemon}:``, and losing any of it costs checks and nothing else:
 
 - ``lease``: the leader's token, with the lease's time to live
+- ``apart``: the same, while the clock of the leader's machine is apart from Redis's
 - ``token``: the newest token ever given
 - ``mark``: how far the sending of slots has come, a hint of where to go on
 - ``last_run``: when each other entry of ``beat_schedule`` ran last (ms of the epoch)
@@ -15,18 +16,20 @@ from typing import Any, Final, NamedTuple
 import redis
 
 from sitemon.model.errors import LeaseLostError
-from sitemon.redis_client import mapped
+from sitemon.redis_client import RedisClock, mapped
 
 LEASE_TTL_MS: Final = 6_000
 LEASE_RENEWED_EVERY_S: Final = 1.5
 _PREFIX: Final = "{sitemon}:"
 _LEASE: Final = _PREFIX + "lease"
+_APART: Final = _PREFIX + "apart"
 _TOKEN: Final = _PREFIX + "token"
 _MARK: Final = _PREFIX + "mark"
 _LAST_RUN: Final = _PREFIX + "last_run"
 
 _ACQUIRE: Final = """
-if redis.call('EXISTS', KEYS[1]) == 1 then return {0, ''} end
+local held = redis.call('GET', KEYS[1])
+if held and (ARGV[3] == '1' or redis.call('GET', KEYS[4]) ~= held) then return {0, ''} end
 local clock = redis.call('TIME')
 local given = tonumber(redis.call('GET', KEYS[2]) or '') or 0
 if not (given < 2^53) then given = 0 end
@@ -36,6 +39,12 @@ local text = string.format('%.0f', token)
 redis.call('SET', KEYS[2], text)
 redis.call('SET', KEYS[1], text, 'PX', ARGV[2])
 return {token, redis.call('GET', KEYS[3]) or ''}
+"""
+_RENEW: Final = """
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
+if ARGV[3] == '1' then redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2]) else redis.call('DEL', KEYS[2]) end
+return 1
 """
 _IF_HELD: Final = """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
@@ -58,7 +67,7 @@ class Lease:
 
     `token` is that of our last lease, and `found` what Redis knew then of earlier leaders' progress. Tokens grow for
     ever, even when Redis lost its data: each is at least Redis' own clock in milliseconds, and more than any before
-    that Redis or we remember.
+    that Redis or we remember. `clock` is Redis's, beside that of this machine, as it was when we last looked.
 
     Every method may raise UnreachableError (Redis does not answer) or RefusedError (it refuses us).
     """
@@ -67,19 +76,31 @@ class Lease:
         self.client: Any = client  # its types do not tell that answers are bytes
         self.token = 0
         self.found = Progress()
+        self.clock = RedisClock()
         self._ttl_ms = ttl_ms
 
-    def acquire(self) -> bool:
-        """Take the lease if nobody holds it."""
+    def look_at_clock(self) -> bool:
+        """Ask Redis what time it is; tell whether our clock came apart from it since, or is right again."""
         with mapped():
-            token, mark = self.client.eval(_ACQUIRE, 3, _LEASE, _TOKEN, _MARK, self.token, self._ttl_ms)
+            return self.clock.look(self.client)
+
+    def acquire(self) -> bool:
+        """Take the lease if nobody holds it, or somebody whose clock is apart from Redis's, as ours is not.
+
+        Slots by a wrong clock are late for all workers. Where nobody's is right it does not matter who leads.
+        """
+        values = (self.token, self._ttl_ms, int(self.clock.is_apart))
+        with mapped():
+            token, mark = self.client.eval(_ACQUIRE, 4, _LEASE, _TOKEN, _MARK, _APART, *values)
         if token:
             self.token, self.found = token, _progress(mark)
         return bool(token)
 
     def renew(self) -> bool:
         """Make the lease last for another time to live; tell whether it is still ours."""
-        return self._if_held("PEXPIRE", _LEASE, self._ttl_ms)
+        values = (self.token, self._ttl_ms, int(self.clock.is_apart))
+        with mapped():
+            return bool(self.client.eval(_RENEW, 2, _LEASE, _APART, *values))
 
     def release(self) -> None:
         """Give the lease back at once, so that a standby need not wait for its end."""

@@ -13,8 +13,8 @@ from kombu.exceptions import OperationalError
 from kombu.transport import redis as redis_transport
 from kombu.utils import json
 
-from sitemon import clock
 from sitemon.model.one_line import one_line
+from sitemon.redis_client import APART_S, RedisClock
 
 log = logging.getLogger(__name__)
 
@@ -26,32 +26,11 @@ _DEEPEST: Final = 50
 """A pool of processes pickles what a message says of its task, which fails at some 500."""
 
 
-class RedisClock:
-    """Redis's own clock, in seconds of the epoch: all workers have the same, however their machines' differ.
-
-    By it is counted for how long messages are in hand. By that of its machine, a worker whose clock is ahead took
-    those that living ones had in hand for lost.
-    """
-
-    def __init__(self) -> None:
-        self._ahead_s: float | None = None
-
-    @property
-    def is_known(self) -> bool:
-        """Whether it was looked at."""
-        return self._ahead_s is not None
-
-    def look(self, client: Any) -> None:
-        """Ask Redis for it."""
-        seconds, microseconds = client.time()
-        self._ahead_s = seconds + microseconds / 1e6 - clock.monotonic_s()
-
-    def __call__(self) -> float:
-        """Return what time it is."""
-        return clock.monotonic_s() + (self._ahead_s or 0.0)
-
-
 redis_clock: Final = RedisClock()
+"""By it is counted for how long messages are in hand.
+
+By that of its machine, a worker whose clock is ahead took those that living ones had in hand for lost.
+"""
 
 
 class _Properties(msgspec.Struct):
@@ -85,7 +64,11 @@ class QoS(redis_transport.QoS):
     def _look_at_clock(self) -> None:
         channel: Any = self.channel
         with channel.conn_or_acquire() as client:
-            redis_clock.look(client)
+            has_changed = redis_clock.look(client)
+        if has_changed and redis_clock.is_apart:
+            log.warning("worker.clock_apart: %s: slots come late here, or early", redis_clock)
+        elif has_changed:
+            log.warning("worker.clock_right: it is less than %g s from Redis's again", APART_S)
 
     def restore_by_tag(self, tag: Any, client: Any = None, leftmost: bool = False) -> None:
         """Give a message back."""

@@ -6,7 +6,7 @@ import pytest
 
 from sitemon import clock
 from tests.faults.scene import OUTAGE_S, Scene
-from tests.pipeline import own_code
+from tests.pipeline import own_code, wait_for
 
 pytestmark = pytest.mark.faults
 
@@ -51,4 +51,23 @@ def test_a_clock_that_is_ahead_at_the_start_and_set_right_with_an_edit(scene: Sc
     set_clock(0)
     scene.watch(sites=250)  # also sites that were added just now are checked at once
     scene.wait_until_recorded_after(clock.now_ms())
+    scene.finish()
+
+
+def test_a_beat_whose_clock_is_right_takes_the_lead_from_one_whose_clock_is_not(
+    scene: Scene, set_clock: StepClock
+) -> None:
+    scene.begin("beat", "beatless", "recorder")
+    wrong = set_clock.file.with_name("wrong clock")
+    StepClock(wrong)(-120)
+    with_right = dict(scene.extra)
+    scene.extra["FAULTS_CLOCK_FILE"] = str(wrong)
+    scene.pipeline.start("second-beat")
+    wait_for(lambda: "beat.clock_apart" in scene.said("second-beat"))
+    scene.stop("beat")
+    wait_for(lambda: "beat.leading" in scene.said("second-beat"))
+    scene.extra |= with_right
+    scene.pipeline.start("third-beat")
+    scene.wait_until_recorded_after(clock.now_ms())
+    assert scene.said("second-beat")[-1] == "beat.deposed"
     scene.finish()

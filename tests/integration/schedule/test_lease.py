@@ -3,6 +3,7 @@
 import pytest
 import redis
 
+from sitemon import clock
 from sitemon.model.errors import LeaseLostError, RefusedError, UnreachableError
 from sitemon.schedule.lease import Lease, Progress
 from tests.integration.schedule.world import lapse
@@ -126,3 +127,36 @@ def test_a_token_that_none_of_ours_can_be_is_not_followed(client: redis.Redis, t
 def test_when_an_entry_ran_is_not_known_by_what_is_no_moment(client: redis.Redis, at: bytes) -> None:
     client.hset("{sitemon}:last_run", mapping={b"sitemon.maintain": at, b"\xff": b"7"})
     assert Lease(client).last_runs() == {"\ufffd": 7}
+
+
+def test_who_has_a_wrong_clock_leads_until_one_whose_clock_is_right_comes(
+    client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrong, also_wrong, right = Lease(client), Lease(client), Lease(client)
+    with monkeypatch.context() as behind:
+        now_ms = clock.now_ms
+        behind.setattr(clock, "now_ms", lambda: now_ms() - 2_500)
+        assert wrong.look_at_clock()
+        assert also_wrong.look_at_clock()
+        assert not wrong.look_at_clock()
+    assert str(wrong.clock) == "the clock of this machine is 2.5 s behind Redis's"
+    assert not right.look_at_clock()
+    assert wrong.acquire()
+    assert not right.acquire()
+    assert wrong.renew()
+    assert not also_wrong.acquire()
+    assert right.acquire()
+    assert not wrong.renew()
+    assert right.renew()
+    assert not wrong.acquire()
+    assert not Lease(client).acquire()
+
+
+def test_who_has_a_clock_that_is_right_again_goes_on_leading(client: redis.Redis) -> None:
+    leader, standby = Lease(client), Lease(client)
+    leader.clock.machine_ahead_s = 3.0
+    assert leader.acquire()
+    assert leader.renew()
+    assert leader.look_at_clock()
+    assert leader.renew()
+    assert not standby.acquire()
