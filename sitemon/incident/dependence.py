@@ -13,7 +13,7 @@ class Gateway(NamedTuple):
 
     `outages` are the beginnings and ends of its incidents; None: it lasts. Since they follow one another, of those that
     are over the last one is enough, and for an incident that is over those from the first one on that was not over
-    before it.
+    before it. `windows` are the beginnings and ends of its maintenance likewise.
     `well_at` is the newest slot at which it was looked at, if that was good in all its regions; `is_failing`, if it was
     not in one. `undecided_from` is the earliest slot of which rows are not decided on yet; None: all are.
     `maintained_until` is the end of its newest window of maintenance that has begun. An outage of it is decided within
@@ -27,6 +27,7 @@ class Gateway(NamedTuple):
     undecided_from: datetime | None
     maintained_until: datetime | None
     settles: timedelta
+    windows: Sequence[tuple[datetime, datetime]] = ()
 
 
 class Standing(NamedTuple):
@@ -78,12 +79,12 @@ def _lay_behind(
     """Return behind which gateway an incident lay from when it was decided until it was over, the farthest of several.
 
     Or None: there was a time at which people would have been told, had somebody decided then. One that failed in its
-    own maintenance, as it did when the incident lay behind it, has no outage of that time: it may fail up to its end.
+    own maintenance, as it did when the incident lay behind it, has no outage of that time: its window counts.
     """
     outages = [
         (began_at, math.inf if ended_at is None else ended_at.timestamp(), place)
         for place, one in enumerate(gateways)
-        for began_at, ended_at in (*one.outages, *_maintenance(one, incident, was_behind))
+        for began_at, ended_at in (*one.outages, *(one.windows if one.name == was_behind else ()))
         if began_at <= over_at and (ended_at is None or ended_at >= incident.started_at)
     ]
     silent_until_s, farthest = -math.inf, -1
@@ -93,13 +94,6 @@ def _lay_behind(
             silent_until_s = max(silent_until_s, ended_s + persists.total_seconds())
             farthest = max(farthest, place)
     return gateways[farthest].name if over_at.timestamp() < silent_until_s else None
-
-
-def _maintenance(
-    gateway: Gateway, incident: Incident, was_behind: str | None
-) -> Sequence[tuple[datetime, datetime | None]]:
-    is_reason = gateway.name == was_behind and gateway.maintained_until is not None
-    return [(incident.started_at, gateway.maintained_until)] if is_reason else []
 
 
 def _is_down(gateway: Gateway, now: datetime) -> bool:

@@ -28,7 +28,7 @@ class Behind(Deciding):
         """Return what is known of these sites; `settles` says how long an outage of each takes to be decided.
 
         Of outages that is those that last and the last one that is over, and of sites that are in `after`, with the
-        beginning of an incident that is over, the first 100 that were not over before it.
+        beginning of an incident that is over, the first 100 that were not over before it, and as many windows.
         """
         unseen: tuple[Any, ...] = (None, False, None, None)
         found: dict[str, tuple[Any, ...]] = dict.fromkeys(settles, unseen)
@@ -38,7 +38,12 @@ class Behind(Deciding):
         moments = {"of": [name for name, _ in after], "after": [moment for _, moment in after]}
         for name, began_at, ended_at in self._ask("outages", names=list(settles), **moments):
             outages[name].append((began_at, ended_at))
-        return {name: Gateway._make((name, outages[name], *found[name], settles[name])) for name in settles}
+        windows: dict[str, list[tuple[datetime, datetime]]] = {name: [] for name in settles}
+        for name, from_at, until_at in self._ask("windows", now=now, **moments):
+            windows[name].append((from_at, until_at))
+        return {
+            name: Gateway._make((name, outages[name], *found[name], settles[name], windows[name])) for name in settles
+        }
 
     def _ask(self, name: str, **values: object) -> list[Any]:
         self._cursor.execute(_sql[name], values)

@@ -79,6 +79,29 @@ CROSS JOIN LATERAL (
     LIMIT 100
 ) AS first;
 
+-- name: windows
+-- Of sites that are given with a moment the windows that have begun and were not over before it: none overlap.
+SELECT DISTINCT name, stretch.from_at, stretch.until_at
+FROM unnest(%(of)s::text[], %(after)s::timestamptz[]) AS given (name, after)
+JOIN sitemon.site USING (name)
+CROSS JOIN LATERAL (
+    SELECT from_at, until_at
+    FROM sitemon.maintenance_stretch AS stretch
+    WHERE stretch.site_id = site.site_id
+        AND from_at >= coalesce(
+            (
+                SELECT max(from_at)
+                FROM sitemon.maintenance_stretch AS last
+                WHERE last.site_id = site.site_id AND last.from_at <= given.after
+            ),
+            given.after
+        )
+        AND from_at <= %(now)s
+        AND until_at >= given.after
+    ORDER BY from_at
+    LIMIT 100
+) AS stretch;
+
 -- name: gateways
 -- How these sites are in all regions that look at them and are online: when they were seen to be well, or failing; from which
 -- slot on rows of them wait to be decided on; up to when they are maintained.

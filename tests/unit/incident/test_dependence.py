@@ -1,5 +1,6 @@
 """Whether somebody is told of an incident of a site that depends on others."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
@@ -20,6 +21,7 @@ def gateway(
     is_failing: bool = False,
     undecided_from: float | None = None,
     maintained_until: float | None = None,
+    windows: Sequence[tuple[float, float]] = (),
     name: str = "gateway",
 ) -> Gateway:
     """Return what is known of a gateway, in minutes."""
@@ -31,6 +33,7 @@ def gateway(
         None if undecided_from is None else at(undecided_from),
         None if maintained_until is None else at(maintained_until),
         SETTLES,
+        [(at(start), at(end)) for start, end in windows],
     )
 
 
@@ -101,6 +104,24 @@ def test_what_is_over_is_told_where_people_would_have_been_told_meanwhile(
     known: list[Gateway], ended: float, expected: Standing
 ) -> None:
     assert stand(*known, now=500, ended=ended) == expected
+
+
+@pytest.mark.parametrize(
+    ("windows", "expected"),
+    [
+        pytest.param([(0, 60)], BEHIND, id="it failed in its window"),
+        pytest.param([(0, 20)], TELL, id="the site was still down after it, and lasted on"),
+        pytest.param([(0, 20), (22, 60)], BEHIND, id="it was maintained again before the site could follow"),
+        pytest.param([(30, 60)], TELL, id="it was maintained only later"),
+    ],
+)
+def test_what_lay_behind_a_gateway_in_its_maintenance(
+    windows: Sequence[tuple[float, float]], expected: Standing
+) -> None:
+    known = gateway(windows=windows, maintained_until=windows[-1][1])
+    incident = Incident(at(10), at(12), ("eu",), Cause(), at(34), at(34))
+    assert standing(incident, [known], at(500), PERSISTS, was_behind="gateway") == expected
+    assert standing(incident, [known], at(500), PERSISTS, was_behind=None) == TELL
 
 
 @pytest.mark.parametrize(("undecided_from", "is_settled"), [(33, False), (34, True)])
