@@ -95,7 +95,7 @@ class Idle:
     def sites(self) -> SiteSet:
         return self._sites
 
-    def send(self, batch: Batch) -> None:
+    def send(self, batch: Batch, ahead_ms: int) -> None:
         self._app.send_task(CHECK_SLOTS, args=(batch.slots,), task_id=batch.id, queue=queue_of(batch.region))
         self.sent.append(batch)
 

@@ -19,6 +19,9 @@ CHECK_SITE: Final = "sitemon.check_site"
 ASKED_AT: Final = "asked_at_ms"
 """The header of its message that says when, so that a redelivery is the same result."""
 
+SENDER_AHEAD: Final = "sender_ahead_ms"
+"""The header of a batch that says by how much the clock by which its slots came is ahead of Redis's."""
+
 CHECK_SLOTS: Final = "sitemon.check_slots"
 """The task of a message that carries a batch; in the same queue are those of `sitemon check`."""
 

@@ -50,13 +50,13 @@ def evicting_policy(client: Any) -> str | None:
 class RedisClock:
     """Redis's clock, the same for all beats and workers, in seconds of the epoch; and this machine's beside it.
 
-    `machine_ahead_s` is by how many seconds this machine's is ahead, negative where it is behind, but for what Redis's
-    answer took.
+    `machine_ahead_ms` is by how much this machine's is ahead, negative where it is behind, but for what Redis's answer
+    took.
     """
 
     def __init__(self) -> None:
         self._redis_ahead_s: float | None = None
-        self.machine_ahead_s = 0.0
+        self.machine_ahead_ms = 0
 
     @property
     def is_known(self) -> bool:
@@ -66,15 +66,15 @@ class RedisClock:
     @property
     def is_apart(self) -> bool:
         """Whether slots that come by one of both clocks are late by the other."""
-        return abs(self.machine_ahead_s) > APART_S
+        return abs(self.machine_ahead_ms) > APART_S * 1_000
 
     def look(self, client: Any) -> bool:
         """Ask Redis, whose own errors are raised; tell whether the clocks came apart since, or together again."""
         was_apart, before_ms = self.is_apart, clock.now_ms()
         seconds, microseconds = client.time()
-        now_s = seconds + microseconds / 1e6
-        self._redis_ahead_s = now_s - clock.monotonic_s()
-        self.machine_ahead_s = min(max(now_s, before_ms / 1e3), clock.now_ms() / 1e3) - now_s
+        self._redis_ahead_s = seconds + microseconds / 1e6 - clock.monotonic_s()
+        now_ms = seconds * 1_000 + microseconds // 1_000
+        self.machine_ahead_ms = min(max(now_ms, before_ms), clock.now_ms()) - now_ms
         return self.is_apart != was_apart
 
     def __call__(self) -> float:
@@ -83,8 +83,8 @@ class RedisClock:
 
     def __str__(self) -> str:
         """Say how this machine's clock stands to it."""
-        side = "ahead of" if self.machine_ahead_s > 0 else "behind"
-        return f"the clock of this machine is {abs(self.machine_ahead_s):.1f} s {side} Redis's"
+        side = "ahead of" if self.machine_ahead_ms > 0 else "behind"
+        return f"the clock of this machine is {abs(self.machine_ahead_ms) / 1_000:.1f} s {side} Redis's"
 
 
 @contextmanager

@@ -15,11 +15,12 @@ from sitemon.model.errors import PoisonError, RetryableError, SitemonError, Unre
 from sitemon.model.moment import from_ms
 from sitemon.model.result import Kind, as_dict
 from sitemon.model.schedule import Slot
-from sitemon.queues import ASKED_AT, CONFIRM_SLOTS, queue_of
+from sitemon.queues import ASKED_AT, CONFIRM_SLOTS, SENDER_AHEAD, queue_of
 from sitemon.stream.topics import ensure_topics
 from sitemon.worker.adhoc import AskedTask, check_and_publish
-from sitemon.worker.arguments import moment_ms_of, slots_of
+from sitemon.worker.arguments import ahead_ms_of, moment_ms_of, slots_of
 from sitemon.worker.maintaining import maintain_apart
+from sitemon.worker.redis_channel import redis_clock
 from sitemon.worker.this_process import Process, this_process
 from sitemon.worker.turn import Turn
 
@@ -36,12 +37,15 @@ def check_slots(task: Task[Any, Any], slots: object) -> None:
     Slots that a stop left unfinished go back to the queue.
     """
     is_redelivered = bool((task.request.delivery_info or {}).get("redelivered"))
+    sender_ahead_ms = ahead_ms_of((task.request.headers or {}).get(SENDER_AHEAD))
+    ahead_ms = 0 if sender_ahead_ms is None else redis_clock.machine_ahead_ms - sender_ahead_ms
     process = this_process()
-    unfinished = process.runner.run(_taken(process, slots), is_redelivered=is_redelivered)
+    unfinished = process.runner.run(_taken(process, slots), is_redelivered=is_redelivered, ahead_ms=ahead_ms)
     if unfinished:
         log.warning("worker.slots_given_back: the worker stops before it has checked %s slots", len(unfinished))
+        headers: dict[str, Any] = {SENDER_AHEAD: sender_ahead_ms}
         queue = queue_of(process.settings.region)
-        check_slots.apply_async((unfinished,), task_id=task.request.id, queue=queue)
+        check_slots.apply_async((unfinished,), task_id=task.request.id, queue=queue, headers=headers)
 
 
 @app.task(name=CONFIRM_SLOTS, ignore_result=True)

@@ -11,7 +11,7 @@ from sitemon.config.sites_watcher import sites_watcher
 from sitemon.model.marks import Mark
 from sitemon.model.result import Result
 from sitemon.model.schedule import ScheduleEvent
-from sitemon.queues import CHECK_SLOTS, send_slots
+from sitemon.queues import CHECK_SLOTS, SENDER_AHEAD, send_slots
 from sitemon.schedule.batch import Batch
 from sitemon.stream.messenger import messenger_of_this_process
 
@@ -39,9 +39,10 @@ class CeleryEffects:
         """Return the sites as they are configured now; while an edit is being read, as they were before."""
         return self._watcher.without_waiting()
 
-    def send(self, batch: Batch) -> None:
+    def send(self, batch: Batch, ahead_ms: int) -> None:
         """Hand a batch to the workers of its region."""
-        send_slots(self._app, CHECK_SLOTS, batch.region, batch.slots, task_id=batch.id)
+        headers = {SENDER_AHEAD: ahead_ms}
+        send_slots(self._app, CHECK_SLOTS, batch.region, batch.slots, task_id=batch.id, headers=headers)
 
     def publish_missed(self, results: Sequence[Result]) -> None:
         """Return once the results are safe, or there is no room for them."""

@@ -60,7 +60,7 @@ class Dispatch:
             self._unsent += batches_of(slot for slot in due if slot[1] not in self._full_regions)
             self._shed([slot for slot in due if slot[1] in self._full_regions], now_ms)
         while self._unsent:
-            self._effects.send(self._unsent[0])
+            self._effects.send(self._unsent[0], self._lease.clock.machine_ahead_ms)
             self._unreceived.add(self._unsent.pop(0))
         self.progress = Progress(max(until_ms, sent_ms) if plan.is_whole else sent_ms, max(until_ms, reached_ms))
         return until_ms
@@ -76,7 +76,7 @@ class Dispatch:
         if lost := self._unreceived.lost(messages, found.noted)[:most_again]:
             log.warning("beat.sent_again: %s slots that no worker received", sum(len(batch.slots) for batch in lost))
         for batch in lost:
-            self._effects.send(batch)
+            self._effects.send(batch, self._lease.clock.machine_ahead_ms)
             self._unreceived.forget(batch)
         full = self._room.full(waiting, {batch.region for batch in known if batch.id in found.noted})
         if full != self._full_regions:

@@ -16,8 +16,8 @@ class Effects(Protocol):
     def sites(self) -> SiteSet:
         """Return the sites as they are configured now; the same object while nothing changed."""
 
-    def send(self, batch: Batch) -> None:
-        """Hand a batch to the workers of its region."""
+    def send(self, batch: Batch, ahead_ms: int) -> None:
+        """Hand a batch to the workers of its region; by so much our clock is ahead of Redis's."""
 
     def publish_missed(self, results: Sequence[Result]) -> None:
         """Return once the results are safe, or there is no room for them."""

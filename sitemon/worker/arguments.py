@@ -29,6 +29,11 @@ def slots_of(given: object, now_ms: int, kept_days: int) -> list[Slot]:
     return slots
 
 
+def ahead_ms_of(given: object) -> int | None:
+    """Return by how many ms a sender's clock is ahead of Redis's; None where it does not say, or over a day."""
+    return given if isinstance(given, int) and abs(given) <= _DAY_MS else None
+
+
 def moment_ms_of(given: object, now_ms: int, kept_days: int) -> int:
     """Return a moment of which results are kept, in ms of the epoch.
 

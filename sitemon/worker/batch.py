@@ -100,15 +100,19 @@ class BatchRunner:
     overtime: Overtime
     chains: Chains = field(default_factory=Chains)
 
-    def run(self, slots: Sequence[Slot], *, is_redelivered: bool, kind: Kind = Kind.SCHEDULED) -> list[Slot]:
+    def run(
+        self, slots: Sequence[Slot], *, is_redelivered: bool, ahead_ms: int = 0, kind: Kind = Kind.SCHEDULED
+    ) -> list[Slot]:
         """Check the slots and make their results safe; return those that a stop left unfinished.
 
-        Scheduled ones that are too late are missed; of another kind they are unfinished.
+        Scheduled ones that are too late are missed; of another kind they are unfinished. By `ahead_ms` our clock is
+        ahead of that by which they came.
         """
         if self.is_stopping():
             return list(slots)
         sites = self._sites_with(slots)
-        batch = _Batch(self, {slot: sites.by_name.get(slot[0]) for slot in slots}, kind, is_redelivered=is_redelivered)
+        asked = {slot: sites.by_name.get(slot[0]) for slot in slots}
+        batch = _Batch(self, asked, kind, ahead_ms, is_redelivered=is_redelivered)
         batch.submit()
         try:
             batch.publish_until_done()
@@ -134,7 +138,13 @@ class _Batch:
     """
 
     def __init__(
-        self, runner: BatchRunner, slots: Mapping[Slot, Site | None], kind: Kind, *, is_redelivered: bool
+        self,
+        runner: BatchRunner,
+        slots: Mapping[Slot, Site | None],
+        kind: Kind,
+        ahead_ms: int = 0,
+        *,
+        is_redelivered: bool,
     ) -> None:
         self.unfinished = set(slots)
         self.is_to_end = False
@@ -146,6 +156,7 @@ class _Batch:
         self._found: collections.deque[tuple[Slot, Result]] = collections.deque()
         self._runner = runner
         self._kind = kind
+        self._ahead_ms = ahead_ms
         self._is_redelivered = is_redelivered
 
     def submit(self) -> None:
@@ -214,11 +225,12 @@ class _Batch:
             return Reason.UNKNOWN_SITE
         # Those that confirm a failure are seconds apart, and made at once they would be one look: they do not wait.
         may_wait_ms = 0 if self._kind is Kind.CONFIRM else site.interval_ms
-        if slot_ms >= in_time_from_ms(may_wait_ms, at_ms):
+        came_ms = slot_ms + self._ahead_ms
+        if came_ms >= in_time_from_ms(may_wait_ms, at_ms):
             return None
         if self._is_redelivered:
             return Reason.WORKER_LOST
-        return Reason.LATE if slot_ms < self._runner.ready_at_ms else Reason.SHED
+        return Reason.LATE if came_ms < self._runner.ready_at_ms else Reason.SHED
 
     def _missed(self, slot: Slot, site: Site | None, at_ms: int, reason: Reason) -> Result | None:
         """Return that a scheduled slot was missed; None for one of another kind, which stays unfinished."""

@@ -12,6 +12,7 @@ pytestmark = pytest.mark.faults
 
 HOOK = Path(__file__).parent / "clock_hook"
 HOUR_S = 3_600
+APART_S = 120
 
 
 class StepClock:
@@ -54,20 +55,37 @@ def test_a_clock_that_is_ahead_at_the_start_and_set_right_with_an_edit(scene: Sc
     scene.finish()
 
 
-def test_a_beat_whose_clock_is_right_takes_the_lead_from_one_whose_clock_is_not(
+def test_a_beat_whose_clock_is_behind_has_its_sites_checked_until_one_whose_clock_is_right_leads(
     scene: Scene, set_clock: StepClock
 ) -> None:
     scene.begin("beat", "beatless", "recorder")
-    wrong = set_clock.file.with_name("wrong clock")
-    StepClock(wrong)(-120)
+    behind = set_clock.file.with_name("behind")
+    StepClock(behind)(-APART_S)
     with_right = dict(scene.extra)
-    scene.extra["FAULTS_CLOCK_FILE"] = str(wrong)
+    scene.extra["FAULTS_CLOCK_FILE"] = str(behind)
     scene.pipeline.start("second-beat")
     wait_for(lambda: "beat.clock_apart" in scene.said("second-beat"))
     scene.stop("beat")
     wait_for(lambda: "beat.leading" in scene.said("second-beat"))
+    scene.forget_before_now()
+    scene.wait_until_recorded_after(clock.now_ms() - APART_S * 1_000)
     scene.extra |= with_right
     scene.pipeline.start("third-beat")
     scene.wait_until_recorded_after(clock.now_ms())
     assert scene.said("second-beat")[-1] == "beat.deposed"
+    scene.finish()
+
+
+@pytest.mark.parametrize("ahead_s", [APART_S, -APART_S])
+def test_a_worker_whose_clock_is_wrong_checks_what_a_right_beat_sends(
+    scene: Scene, set_clock: StepClock, ahead_s: int
+) -> None:
+    scene.begin("beat", "beatless", "recorder")
+    wrong = set_clock.file.with_name("wrong")
+    StepClock(wrong)(ahead_s)
+    scene.stop("beatless")
+    scene.extra["FAULTS_CLOCK_FILE"] = str(wrong)
+    scene.pipeline.start("beatless")
+    scene.wait_until_recorded_after(clock.now_ms())
+    assert "worker.clock_apart" in scene.said("beatless")
     scene.finish()

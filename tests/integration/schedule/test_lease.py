@@ -154,7 +154,7 @@ def test_who_has_a_wrong_clock_leads_until_one_whose_clock_is_right_comes(
 
 def test_who_has_a_clock_that_is_right_again_goes_on_leading(client: redis.Redis) -> None:
     leader, standby = Lease(client), Lease(client)
-    leader.clock.machine_ahead_s = 3.0
+    leader.clock.machine_ahead_ms = 3_000
     assert leader.acquire()
     assert leader.renew()
     assert leader.look_at_clock()

@@ -24,17 +24,17 @@ class Unserved(World):
         self.is_received = False
         self.app = Celery(broker=url, set_as_current=False)
 
-    def send(self, batch: Batch) -> None:
-        super().send(batch)
+    def send(self, batch: Batch, ahead_ms: int) -> None:
+        super().send(batch, ahead_ms)
         send_slots(self.app, CHECK_SLOTS, batch.region, batch.slots, task_id=batch.id)
 
 
 class ServedByDefault(World):
     """A world in which workers are in the default region alone."""
 
-    def send(self, batch: Batch) -> None:
+    def send(self, batch: Batch, ahead_ms: int) -> None:
         self.is_received = batch.region == "default"
-        super().send(batch)
+        super().send(batch, ahead_ms)
 
 
 def names_of(client: redis.Redis) -> set[str]:

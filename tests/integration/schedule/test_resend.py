@@ -134,8 +134,8 @@ def test_who_resigns_sends_nothing_again_that_waits_or_was_received(
 class Waiting(World):
     """A world in which all that is sent waits in Redis."""
 
-    def send(self, batch: Batch) -> None:
-        super().send(batch)
+    def send(self, batch: Batch, ahead_ms: int) -> None:
+        super().send(batch, ahead_ms)
         self.client.lpush(queue_of(batch.region), batch.id)
 
     def sent_again(self) -> int:

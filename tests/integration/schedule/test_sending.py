@@ -85,7 +85,7 @@ def mark_in(client: redis.Redis) -> Progress:
 
 def test_the_mark_is_never_ahead_of_what_was_sent(client: redis.Redis) -> None:
     class Dying(World):
-        def send(self, batch: object) -> None:
+        def send(self, batch: object, ahead_ms: int) -> None:
             raise UnreachableError("the beat is killed here")
 
     around = Dying(client, SHOP)

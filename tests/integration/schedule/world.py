@@ -97,7 +97,7 @@ class World:
     def sites(self) -> SiteSet:
         return self.configured
 
-    def send(self, batch: Batch) -> None:
+    def send(self, batch: Batch, ahead_ms: int) -> None:
         if self.is_broker_down:
             raise UnreachableError("no broker")
         for name, slot_ms in batch.slots:

@@ -112,6 +112,15 @@ def test_results_that_are_ready_together_are_published_together() -> None:
     assert [len(results) for results in bench.published] == [5]
 
 
+@pytest.mark.parametrize(("late_ms", "ahead_ms", "outcome"), [(12_500, 1_000, "up"), (11_500, -1_000, "missed")])
+def test_how_long_a_slot_waited_is_told_by_the_clock_by_which_it_came(
+    late_ms: int, ahead_ms: int, outcome: str
+) -> None:
+    bench = Bench(SHOP)
+    bench.runner().run([("shop", clock.now_ms() - late_ms)], is_redelivered=False, ahead_ms=ahead_ms)
+    assert [result.outcome for result in bench.results] == [outcome]
+
+
 @pytest.mark.parametrize(
     ("is_redelivered", "ready_before_slot_ms", "reason"),
     [(False, 1_000, "shed"), (False, -1_000, "late"), (True, 1_000, "worker_lost")],
