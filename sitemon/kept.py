@@ -1,4 +1,4 @@
-"""What functions returned is kept, in so much memory: others choose for what they are asked, and how long that is."""
+"""What is kept, in bounds: what functions returned, in so much memory, and the last things of a dict."""
 
 import collections
 import os
@@ -14,6 +14,7 @@ _BYTES_OF_ENTRY: Final = 300
 
 _A = TypeVarTuple("_A")
 _T = TypeVar("_T")
+_V = TypeVar("_V")
 
 
 def kept(most_bytes: int) -> Callable[[Callable[[*_A], _T]], "_Kept[*_A, _T]"]:
@@ -58,3 +59,11 @@ def _bytes_of(value: object) -> int:
     if isinstance(value, msgspec.Struct):
         return sys.getsizeof(value) + sum(map(_bytes_of, msgspec.structs.astuple(value)))
     return sys.getsizeof(value) + (sum(map(_bytes_of, value)) if isinstance(value, tuple) else 0)
+
+
+def keep_last(key: _T, value: _V, among: dict[_T, _V], most: int) -> None:
+    """Keep a value as the last of a dict, and forget the first of too many."""
+    among.pop(key, None)
+    if len(among) >= most:
+        del among[next(iter(among))]
+    among[key] = value

@@ -44,6 +44,8 @@ def backtest(
     trials: dict[str, SiteTrial] = {}
     lead_from = max(since - LEAD, recorded.since)
     for site, rows in stream_rows(conn, lead_from, until, good_rows=good_rows):
+        if site not in begun:  # its first rows came meanwhile
+            continue
         regions = rules[site].regions
         watched = (row for row in rows if regions is None or row.region in regions)
         ours = [*without_outages(watched, recorded.outages)]

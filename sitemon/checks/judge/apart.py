@@ -18,7 +18,7 @@ from typing import Final
 import msgspec
 
 from sitemon.checks.errors import OwnError
-from sitemon.checks.fair_thread import FairThread
+from sitemon.checks.fair_threads import FairThreads
 from sitemon.checks.judge.apart_process import LENGTH_BYTES, MOST_MEMORY_BYTES, OUT_OF_MEMORY, TOO_COSTLY
 from sitemon.checks.judge.expect import Verdict
 from sitemon.checks.judge.question import Question
@@ -89,9 +89,9 @@ def _judge(process: "JudgeProcess", case: Case) -> None:
 
 
 @once_per_process
-def _judge_of_process() -> FairThread[Case]:
+def _judge_of_process() -> FairThreads[Case]:
     """Return the thread that hands one case after the other to a process; both are there while there is a case."""
-    return FairThread("sitemon-judge", _judging, _IDLE_S)
+    return FairThreads("sitemon-judge", _judging, _IDLE_S)
 
 
 class JudgeProcess:

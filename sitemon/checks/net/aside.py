@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from sitemon.checks.errors import OwnError, TooLongError
-from sitemon.checks.fair_thread import FairThread
+from sitemon.checks.fair_threads import FairThreads
 from sitemon.checks.waiting import Event, Waits
 from sitemon.clock import cpu_s_of_thread, monotonic_s, thread_cpu_s
 from sitemon.model.outcome import Reason
@@ -49,13 +49,13 @@ def _do(work: Work) -> None:
 
 
 @once_per_process
-def _aside_of_process() -> FairThread[Work]:
-    return FairThread("sitemon-aside", lambda: contextlib.nullcontext(_do), _IDLE_S, _MOST_THREADS)
+def _aside_of_process() -> FairThreads[Work]:
+    return FairThreads("sitemon-aside", lambda: contextlib.nullcontext(_do), _IDLE_S, _MOST_THREADS)
 
 
 @once_per_process
-def _slow_of_process() -> FairThread[Work]:
-    return FairThread("sitemon-slow", lambda: contextlib.nullcontext(_do), _IDLE_S)
+def _slow_of_process() -> FairThreads[Work]:
+    return FairThreads("sitemon-slow", lambda: contextlib.nullcontext(_do), _IDLE_S)
 
 
 async def done_aside(

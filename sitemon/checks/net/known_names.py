@@ -1,10 +1,9 @@
 """What is kept of host names that were looked up: their addresses, and whether the resolver found them slow."""
 
 import enum
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, NamedTuple
 
-T = TypeVar("T")
-V = TypeVar("V")
+from sitemon.kept import keep_last
 
 _DEAR: Final = "*"
 """Stands for all domains of a file that had a name of too many addresses."""
@@ -78,11 +77,3 @@ class KnownNames:
     def note_dear(self, file: str, host: str) -> None:
         """Note that a name of this file had too many addresses."""
         keep_last((file, domain_of(host)), None, self._dear, _MOST_KNOWN_SLOW)
-
-
-def keep_last(key: T, value: V, among: dict[T, V], most: int) -> None:
-    """Keep a value as the last of a dict, and forget the first of too many."""
-    among.pop(key, None)
-    if len(among) >= most:
-        del among[next(iter(among))]
-    among[key] = value

@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 from sitemon import clock
 from sitemon.checks.net.aside import TOO_LONG_S
-from sitemon.checks.net.known_names import keep_last
+from sitemon.kept import keep_last
 
 _MOST: Final = 100_000
 """Those of which it was not known for the longest time are forgotten."""

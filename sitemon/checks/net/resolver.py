@@ -18,9 +18,10 @@ import msgspec
 
 from sitemon.checks.errors import OUR_ERRNOS, OwnError
 from sitemon.checks.fair_queue import FairQueue
-from sitemon.checks.net.known_names import KnownNames, Names, Speed, keep_last
+from sitemon.checks.net.known_names import KnownNames, Names, Speed
 from sitemon.checks.waiting import Event, Waits
 from sitemon.clock import monotonic_s
+from sitemon.kept import keep_last
 from sitemon.model.outcome import Reason
 
 MOST_OF_A_FAMILY: Final = 20

@@ -127,3 +127,14 @@ def test_wrong_rules_are_one_line_and_status_2(run: Run, scene: Scene, tmp_path:
 def test_nothing_recorded_is_status_1(run: Run, scene: Scene, tmp_path: Path) -> None:
     (tmp_path / "new.yaml").write_text("defaults: {down_after: 4}\n")
     assert run("backtest", "--rules", "new.yaml") == (1, "nothing is recorded of this time\n")
+
+
+def test_a_site_whose_first_result_comes_meanwhile_is_left_out(scene: Scene) -> None:
+    scene.write([a_result("shop")])
+
+    def today(_: str) -> SiteRules:
+        scene.write([a_result("blog")])
+        return SiteRules(Policy(), Audience(), None, MINUTE)
+
+    found = backtest(scene.conn, today, lambda _, policy: policy, this_hour() - MINUTE, this_hour() + MINUTE)
+    assert [trial.site for trial in found.trials] == ["shop"]

@@ -17,7 +17,7 @@ import pytest
 
 from sitemon.checks.engine.protocol import Engine
 from sitemon.checks.errors import OwnError
-from sitemon.checks.fair_thread import FairThread
+from sitemon.checks.fair_threads import FairThreads
 from sitemon.checks.findings import Observation
 from sitemon.checks.http.page import Page
 from sitemon.checks.judge import apart as module
@@ -160,7 +160,7 @@ def test_it_goes_with_its_parent_alone_and_knows_nothing_of_its_environment(
 def test_where_no_process_can_be_started_nothing_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
     cases = [module.Case(question(b""), IN_THREAD.event()) for _ in range(2)]
-    judge = FairThread("sitemon-judge", module._judging, 0.1)  # that of this process may have one already
+    judge = FairThreads("sitemon-judge", module._judging, 0.1)  # that of this process may have one already
     for case in cases:
         judge.take("", "shop", case)
         assert run_here(case.is_decided.wait(10))
@@ -169,7 +169,7 @@ def test_where_no_process_can_be_started_nothing_is_found(monkeypatch: pytest.Mo
 
 def test_who_waits_too_long_for_us_has_waited_for_us(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_LONGEST_WAIT_S", 0.01)
-    monkeypatch.setattr(FairThread, "take", lambda *_: None)
+    monkeypatch.setattr(FairThreads, "take", lambda *_: None)
     with pytest.raises(OwnError):
         run_here(judged(question(b"x", {"Content-Encoding": "gzip"}), IN_THREAD))
 

@@ -7,7 +7,7 @@ from typing import Final
 
 import pytest
 
-from sitemon.checks.fair_thread import FairThread
+from sitemon.checks.fair_threads import FairThreads
 from sitemon.checks.findings import Observation
 from sitemon.checks.judge.apart import Case
 from sitemon.checks.judge.apart_process import TOO_COSTLY
@@ -240,7 +240,7 @@ def test_a_host_is_free_while_what_came_from_it_is_judged_apart(
     make_engine: EngineFactory, serve: ServerFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cases: queue.SimpleQueue[Case] = queue.SimpleQueue()
-    monkeypatch.setattr(FairThread, "take", lambda _, __, ___, case: cases.put(case))
+    monkeypatch.setattr(FairThreads, "take", lambda _, __, ___, case: cases.put(case))
     packed = serve(answering(compressed(b"hello")))
     door = serve(redirecting({"/": packed.url()}))
     engine = make_engine(per_host=1)

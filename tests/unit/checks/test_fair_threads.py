@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from sitemon.checks import fair_thread as module
-from sitemon.checks.fair_thread import FairThread
+from sitemon.checks import fair_threads as module
+from sitemon.checks.fair_threads import FairThreads
 
 LONG_S = 10.0
 NEW_FILES = [f"{number}.yaml" for number in range(20)]
@@ -30,7 +30,7 @@ class Things:
         self.now_s = 0.0
         self.done: queue.SimpleQueue[str] = queue.SimpleQueue()
         self.has_ended = threading.Event()
-        self.thread: FairThread[Thing] = FairThread("sitemon-things", self._doing, 0.05, most)
+        self.thread: FairThreads[Thing] = FairThreads("sitemon-things", self._doing, 0.05, most)
         self.gate = threading.Event()
 
     @contextlib.contextmanager

@@ -52,8 +52,8 @@ class _File(msgspec.Struct, Generic[T], eq=False):
         return self.at_s + self.waiting[0][2].expected_s
 
 
-class FairThread(Generic[T]):
-    """It is there while there is something to do, and some seconds longer: one thread, or up to `most`.
+class FairThreads(Generic[T]):
+    """They are there while there is something to do, and some seconds longer: one thread, or up to `most`.
 
     Another one does something only once all that is being done takes long, and nothing of a file of which something is
     being done.
