@@ -96,7 +96,7 @@ class Leader:
     def _compare_clocks(self) -> None:
         if self._lease.look_at_clock():
             if self._lease.clock.is_apart:
-                log.warning("beat.clock_apart: %s: a beat whose clock is right leads, if one runs", self._lease.clock)
+                log.warning("beat.clock_apart: %s: slots come early, or late", self._lease.clock)
             else:
                 log.warning("beat.clock_right: it is less than %g s from Redis's again", APART_S)
 

@@ -3,7 +3,6 @@
 It is in Redis, under ``{sitemon}:``, and losing any of it costs checks and nothing else:
 
 - ``lease``: the leader's token, with the lease's time to live
-- ``apart``: the same, while the clock of the leader's machine is apart from Redis's
 - ``token``: the newest token ever given
 - ``mark``: how far the sending of slots has come, a hint of where to go on
 - ``last_run``: when each other entry of ``beat_schedule`` ran last (ms of the epoch)
@@ -22,14 +21,13 @@ LEASE_TTL_MS: Final = 6_000
 LEASE_RENEWED_EVERY_S: Final = 1.5
 _PREFIX: Final = "{sitemon}:"
 _LEASE: Final = _PREFIX + "lease"
-_APART: Final = _PREFIX + "apart"
 _TOKEN: Final = _PREFIX + "token"
 _MARK: Final = _PREFIX + "mark"
 _LAST_RUN: Final = _PREFIX + "last_run"
 
 _ACQUIRE: Final = """
-local held = redis.call('GET', KEYS[1])
-if held and (ARGV[3] == '1' or redis.call('GET', KEYS[4]) ~= held) then return {0, ''} end
+local left_ms = redis.call('PTTL', KEYS[1])
+if left_ms >= 0 and left_ms <= tonumber(ARGV[2]) then return {0, ''} end
 local clock = redis.call('TIME')
 local given = tonumber(redis.call('GET', KEYS[2]) or '') or 0
 if not (given < 2^53) then given = 0 end
@@ -39,12 +37,6 @@ local text = string.format('%.0f', token)
 redis.call('SET', KEYS[2], text)
 redis.call('SET', KEYS[1], text, 'PX', ARGV[2])
 return {token, redis.call('GET', KEYS[3]) or ''}
-"""
-_RENEW: Final = """
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-redis.call('PEXPIRE', KEYS[1], ARGV[2])
-if ARGV[3] == '1' then redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2]) else redis.call('DEL', KEYS[2]) end
-return 1
 """
 _IF_HELD: Final = """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
@@ -85,22 +77,16 @@ class Lease:
             return self.clock.look(self.client)
 
     def acquire(self) -> bool:
-        """Take the lease if nobody holds it, or somebody whose clock is apart from Redis's, as ours is not.
-
-        Slots by a wrong clock are late for all workers. Where nobody's is right it does not matter who leads.
-        """
-        values = (self.token, self._ttl_ms, int(self.clock.is_apart))
+        """Take the lease if nobody holds it, or for longer than anybody does: Redis's clock was set back since."""
         with mapped():
-            token, mark = self.client.eval(_ACQUIRE, 4, _LEASE, _TOKEN, _MARK, _APART, *values)
+            token, mark = self.client.eval(_ACQUIRE, 3, _LEASE, _TOKEN, _MARK, self.token, self._ttl_ms)
         if token:
             self.token, self.found = token, _progress(mark)
         return bool(token)
 
     def renew(self) -> bool:
         """Make the lease last for another time to live; tell whether it is still ours."""
-        values = (self.token, self._ttl_ms, int(self.clock.is_apart))
-        with mapped():
-            return bool(self.client.eval(_RENEW, 2, _LEASE, _APART, *values))
+        return self._if_held("PEXPIRE", _LEASE, self._ttl_ms)
 
     def release(self) -> None:
         """Give the lease back at once, so that a standby need not wait for its end."""

@@ -5,7 +5,7 @@ import redis
 
 from sitemon import clock
 from sitemon.model.errors import LeaseLostError, RefusedError, UnreachableError
-from sitemon.schedule.lease import Lease, Progress
+from sitemon.schedule.lease import LEASE_TTL_MS, Lease, Progress
 from tests.integration.schedule.world import lapse
 
 
@@ -129,34 +129,27 @@ def test_when_an_entry_ran_is_not_known_by_what_is_no_moment(client: redis.Redis
     assert Lease(client).last_runs() == {"\ufffd": 7}
 
 
-def test_who_has_a_wrong_clock_leads_until_one_whose_clock_is_right_comes(
-    client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+def test_a_lease_that_lasts_for_longer_than_one_can_is_free(client: redis.Redis) -> None:
+    """Redis's clock was set back since; who held it may be gone."""
+    gone, standby = Lease(client), Lease(client)
+    gone.acquire()
+    client.pexpire("{sitemon}:lease", LEASE_TTL_MS + 600_000)
+    assert standby.acquire()
+    assert not gone.renew()
+    assert not gone.acquire()
+
+
+@pytest.mark.parametrize(("ahead_ms", "said"), [(2_500, "2.5 s ahead of"), (-2_500, "2.5 s behind")])
+def test_how_our_clock_stands_to_that_of_redis(
+    client: redis.Redis, monkeypatch: pytest.MonkeyPatch, ahead_ms: int, said: str
 ) -> None:
-    wrong, also_wrong, right = Lease(client), Lease(client), Lease(client)
-    with monkeypatch.context() as behind:
-        now_ms = clock.now_ms
-        behind.setattr(clock, "now_ms", lambda: now_ms() - 2_500)
-        assert wrong.look_at_clock()
-        assert also_wrong.look_at_clock()
-        assert not wrong.look_at_clock()
-    assert str(wrong.clock) == "the clock of this machine is 2.5 s behind Redis's"
-    assert not right.look_at_clock()
-    assert wrong.acquire()
-    assert not right.acquire()
-    assert wrong.renew()
-    assert not also_wrong.acquire()
-    assert right.acquire()
-    assert not wrong.renew()
-    assert right.renew()
-    assert not wrong.acquire()
-    assert not Lease(client).acquire()
-
-
-def test_who_has_a_clock_that_is_right_again_goes_on_leading(client: redis.Redis) -> None:
-    leader, standby = Lease(client), Lease(client)
-    leader.clock.machine_ahead_ms = 3_000
-    assert leader.acquire()
-    assert leader.renew()
-    assert leader.look_at_clock()
-    assert leader.renew()
-    assert not standby.acquire()
+    lease, now_ms = Lease(client), clock.now_ms
+    assert not lease.look_at_clock()
+    assert lease.clock.machine_ahead_ms == 0
+    with monkeypatch.context() as wrong:
+        wrong.setattr(clock, "now_ms", lambda: now_ms() + ahead_ms)
+        assert lease.look_at_clock()
+        assert not lease.look_at_clock()
+    assert str(lease.clock) == f"the clock of this machine is {said} Redis's"
+    assert lease.look_at_clock()
+    assert not lease.clock.is_apart
