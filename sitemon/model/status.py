@@ -31,7 +31,8 @@ class OpenIncident(msgspec.Struct, frozen=True, kw_only=True):
 class SiteStatus(msgspec.Struct, frozen=True, kw_only=True):
     """How a site is, and since when; `regions` says what each region that has a view says: up or down.
 
-    A message may come again. Of two of a site the one with the larger `sequence` holds.
+    A message may come again. Of two of a site the one with the larger `sequence` holds, also where another database
+    has followed: it is at least the microseconds of the epoch, by PostgreSQL's clock, and below 2^53.
     """
 
     v: int = VERSION

@@ -40,6 +40,12 @@ FOR NO KEY UPDATE OF site SKIP LOCKED;
 
 -- name: note_changes
 -- What is to be told of these sites, which are ours: it is looked at again, now that nobody else decides on them.
+-- A database that lost transactions, or is new, knows not how far it counted: it goes on at the microseconds of its clock.
+-- One at a time sets the sequence, so that it never goes back; where the clock was set back it only counts on.
+SELECT setval('sitemon.untold_state_sequence_seq', (extract(epoch FROM clock_timestamp()) * 1000000)::bigint)
+FROM sitemon.untold_state_sequence_seq
+WHERE last_value < extract(epoch FROM clock_timestamp()) * 1000000
+    AND pg_try_advisory_xact_lock(hashtextextended('sitemon.status.sequence', 0));
 WITH changed AS (
     UPDATE sitemon.decided_state AS decided SET
         told_state = shown.state, told_since_at = shown.since_at, told_incident_id = shown.incident_id

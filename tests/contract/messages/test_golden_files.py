@@ -107,7 +107,7 @@ OPEN = OpenIncident(
 STATUSES = [
     SiteStatus(
         site="example",
-        sequence=41,
+        sequence=1_795_503_600_000_041,
         state="down",
         since_at=datetime(2026, 11, 24, 7, tzinfo=UTC),
         regions={"eu": "down", "us": "down"},
@@ -115,7 +115,7 @@ STATUSES = [
     ),
     SiteStatus(
         site="example",
-        sequence=42,
+        sequence=1_795_503_900_000_042,
         state="maintenance",
         since_at=datetime(2026, 11, 24, 7, 5, tzinfo=UTC),
         regions={"eu": "down", "us": "down"},
@@ -123,7 +123,7 @@ STATUSES = [
     ),
     SiteStatus(
         site="example",
-        sequence=43,
+        sequence=1_795_504_080_000_043,
         state="unknown",
         since_at=datetime(2026, 11, 24, 7, 8, tzinfo=UTC),
         regions={},
@@ -131,7 +131,7 @@ STATUSES = [
     ),
     SiteStatus(
         site="example",
-        sequence=44,
+        sequence=1_795_504_200_000_044,
         state="up",
         since_at=datetime(2026, 11, 24, 7, 10, tzinfo=UTC),
         regions={"eu": "up", "us": "up"},

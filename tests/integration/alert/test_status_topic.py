@@ -86,6 +86,29 @@ def test_each_change_is_told_in_its_order(
         assert {message.key for message in messages} == {b"shop"}
 
 
+def test_the_sequence_grows_though_the_database_lost_how_far_it_counted(scene: Scene) -> None:
+    up, *down = scene.results("uddd")
+    scene.arrive(up)
+    with take_untold(scene.conn, 10) as before:
+        pass
+    # As a failover that lost transactions, a restored dump or a new database does.
+    execute(scene.conn, "ALTER SEQUENCE sitemon.untold_state_sequence_seq RESTART")
+    scene.arrive(*down)
+    with take_untold(scene.conn, 10) as after:
+        pass
+    assert [one.state for one in (*before, *after)] == ["up", "down"]
+    assert before[0].sequence < after[0].sequence < 2**53
+
+
+def test_the_sequence_grows_though_the_clock_was_set_back(scene: Scene) -> None:
+    ahead_us = 1_000_000 * (int(clock.utc_now().timestamp()) + 86_400)
+    execute(scene.conn, "SELECT setval('sitemon.untold_state_sequence_seq', %s)", (ahead_us,))
+    for result in scene.results("uddd"):
+        scene.arrive(result)
+    with take_untold(scene.conn, 10) as found:
+        assert [(one.state, one.sequence) for one in found] == [("up", ahead_us + 1), ("down", ahead_us + 2)]
+
+
 @pytest.mark.parametrize(
     ("letters", "expected"),
     [
