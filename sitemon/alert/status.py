@@ -10,11 +10,12 @@ from typing import Final
 
 from sitemon import clock
 from sitemon.backoff import Backoff
-from sitemon.model.errors import SitemonError
+from sitemon.config.servers import KafkaServer
+from sitemon.model.errors import SitemonError, UnreachableError
 from sitemon.model.status import SiteStatus, encode_status
 from sitemon.store.connect import Connection
-from sitemon.store.status import is_any_untold, note_changes, take_untold
-from sitemon.stream.producer import Producer, Record, send_all
+from sitemon.store.status import is_any_untold, note_changes, take_untold, tell_again
+from sitemon.stream.producer import KafkaProducer, Producer, Record, send_all
 
 log = logging.getLogger(__name__)
 
@@ -22,6 +23,7 @@ _AT_ONCE: Final = 500
 _NOTED_AT_ONCE: Final = 20_000
 _SEND_S: Final = 10.0
 """Far less than the half minute after which a transaction in which nothing happens is ended."""
+_DELIVERY_MS: Final = 8_000
 _CLOSE_S: Final = 2.0
 _IDLE_S: Final = 0.5
 _LOOK_EVERY_S: Final = 2.0
@@ -34,13 +36,25 @@ class _KafkaAwayError(Exception):
     """Kafka does not take what is to be told."""
 
 
+def states_producer(server: KafkaServer) -> Producer:
+    """Return a producer that gives up what Kafka has not taken before the turn to tell is over, as when it is frozen.
+
+    Raises UnreachableError when no server answers, RefusedError when one refuses us.
+    """
+    return KafkaProducer(server, delivery_timeout_ms=_DELIVERY_MS)
+
+
 class StatusTeller:
-    """Sends what nobody was told of yet. Its producer is made when there is something; a failed one is done with."""
+    """Sends what nobody was told of yet. Its producer is made when there is something; a failed one is done with.
+
+    Where the turn to tell ended while it sent, others may have told of the same sites since: they are told again.
+    """
 
     def __init__(self, make_producer: Callable[[], Producer], topic: str) -> None:
         self._make_producer = make_producer
         self._topic = topic
         self._producer: Producer | None = None
+        self._in_hand: Sequence[str] = ()
         self._failures = 0
         self._look_at_s = 0.0
         self._chance = random.Random()
@@ -55,15 +69,23 @@ class StatusTeller:
             RetryableError, RefusedError: of the database, as `sitemon.store.errors.translated` says.
 
         """
+        if self._in_hand:
+            self.close()
+            tell_again(conn, self._in_hand)
+            self._in_hand = ()
+            self._look_at_s = 0.0
         self._look(conn)
         if not is_any_untold(conn):
             return _IDLE_S
         try:
             producer = self._connected()
             with take_untold(conn, _AT_ONCE) as untold:
+                self._in_hand = [status.site for status in untold]
                 self._send(producer, untold)
         except _KafkaAwayError as exc:
+            self._in_hand = ()
             return self._failed(str(exc))
+        self._in_hand = ()
         if self._failures:
             self._failures = 0
             log.info("alerter.kafka_back: telling the states of sites again")
@@ -93,15 +115,14 @@ class StatusTeller:
     def _send(self, producer: Producer, untold: Sequence[SiteStatus]) -> None:
         records = [Record(self._topic, status.site.encode(), encode_status(status)) for status in untold]
         try:
-            is_sent = send_all(producer, records, _SEND_S)
+            if not send_all(producer, records, _SEND_S):
+                raise UnreachableError(f"no acknowledgement within {_SEND_S:g} s")
         except SitemonError as exc:
+            self.close()  # before another may tell
             raise _KafkaAwayError(str(exc)) from exc
-        if not is_sent:
-            raise _KafkaAwayError(f"no acknowledgement within {_SEND_S:g} s")
 
     def _failed(self, problem: str) -> float:
         if not self._failures:
             log.warning("alerter.kafka_away: %s is not told of the states of sites: %s", self._topic, problem)
         self._failures += 1
-        self.close()
         return _BACKOFF.wait_s(self._failures, self._chance)

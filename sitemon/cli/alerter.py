@@ -14,7 +14,7 @@ from sitemon.alert.decide import Decider
 from sitemon.alert.maintenance import Planner
 from sitemon.alert.named_channels import NamedChannels
 from sitemon.alert.rules import Rulebook
-from sitemon.alert.status import StatusTeller
+from sitemon.alert.status import StatusTeller, states_producer
 from sitemon.celery_settings import sending_app
 from sitemon.cli import options
 from sitemon.cli.main import run
@@ -33,7 +33,7 @@ from sitemon.config.settings import PUBLIC, settings
 from sitemon.config.sites_watcher import sites_watcher
 from sitemon.model.alerts import Alerts
 from sitemon.store.connect import connect
-from sitemon.stream.producer import KafkaProducer, Producer
+from sitemon.stream.producer import Producer
 from sitemon.stream.topics import ensure_topics, topics_of
 
 log = logging.getLogger(__name__)
@@ -97,7 +97,7 @@ def _telling(stream: KafkaServer | None) -> Iterator[StatusTeller | None]:
     def make_producer() -> Producer:
         # A topic that a broker makes by itself would not be compacted.
         ensure_topics(stream, retention_days=retention_days)
-        return KafkaProducer(stream)
+        return states_producer(stream)
 
     with closing(StatusTeller(make_producer, topics_of(stream).status)) as teller:
         yield teller

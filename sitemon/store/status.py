@@ -65,6 +65,17 @@ def take_untold(conn: Connection, most: int) -> Iterator[Sequence[SiteStatus]]:
             cursor.execute(_sql["told"], {"sequences": [status.sequence for status in untold]})
 
 
+def tell_again(conn: Connection, sites: Sequence[str]) -> None:
+    """Have these sites count as changed: what was told of them last may be older than what was told before.
+
+    Raises:
+        RetryableError, RefusedError: as `sitemon.store.errors.translated` says.
+
+    """
+    with translated(), conn, conn.cursor() as cursor:
+        cursor.execute(_sql["tell_again"], {"sites": list(sites)})
+
+
 def _is_our_turn(cursor: Cursor) -> bool:
     cursor.execute(_sql["take_turn"])
     ((is_ours,),) = cursor.fetchall()

@@ -24,6 +24,8 @@ MAX_IN_FLIGHT_BYTES: Final = 16 << 20
 
 _RECORD_OVERHEAD_BYTES: Final = 100
 _FOR_EVER_MS: Final = 2**31 - 1
+_REQUEST_MS: Final = 30_000
+"""The library's own. It takes no delivery timeout that is shorter than one request."""
 _METADATA_MS: Final = 5_000
 _LINGER_MS: Final = 5
 _BATCH_BYTES: Final = 128 << 10
@@ -97,8 +99,9 @@ class KafkaProducer:
     Raises UnreachableError when no server answers, RefusedError when one refuses us.
 
     Idempotent: a key's records stay in order and are written once, however often the connection breaks. The library
-    never recovers once it has given up a batch, hence `delivery_timeout_ms` is as long as it can be; how long
-    anybody waits is decided by the callers of `Delivery.wait`. When a delivery fails all the same, for whatever
+    never recovers once it has given up a batch, hence `delivery_timeout_ms` is as long as it can be where nobody asks
+    for less; how long anybody waits is decided by the callers of `Delivery.wait`. It goes on while the process is
+    frozen: what has waited longer is not sent once it thaws. When a delivery fails all the same, for whatever
     reason, this producer is done with: all others may fail with the same error. Close it and make another.
     """
 
@@ -224,10 +227,12 @@ class _Client(kafka.KafkaProducer):  # type: ignore[misc] # kafka has no types
 
 def _make_client(server: KafkaServer, delivery_timeout_ms: int) -> _Client:
     quiet_kafka_loggers()
+    request_ms = server.client.get("request_timeout_ms", _REQUEST_MS)
     with kafka_errors():
         return _Client(
             **arguments(
                 server,
+                request_timeout_ms=min(request_ms, delivery_timeout_ms - _LINGER_MS),
                 acks="all",
                 enable_idempotence=True,
                 compression_type=None if server.compression_type == "none" else server.compression_type,

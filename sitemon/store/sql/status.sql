@@ -88,3 +88,8 @@ LIMIT %(most)s;
 
 -- name: told
 DELETE FROM sitemon.untold_state WHERE sequence = ANY (%(sequences)s);
+
+-- name: tell_again
+UPDATE sitemon.decided_state AS decided SET told_state = NULL
+FROM sitemon.site
+WHERE site.name = ANY (%(sites)s) AND decided.site_id = site.site_id;
