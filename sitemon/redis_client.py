@@ -51,22 +51,18 @@ class RedisClock:
     """Redis's clock, the same for all beats and workers, in seconds of the epoch; and this machine's beside it.
 
     `machine_ahead_ms` is by how much this machine's is ahead, negative where it is behind, but for what Redis's answer
-    took.
+    took. They are apart from `APART_S` on, until half of it.
     """
 
     def __init__(self) -> None:
         self._redis_ahead_s: float | None = None
         self.machine_ahead_ms = 0
+        self.is_apart = False
 
     @property
     def is_known(self) -> bool:
         """Whether Redis was asked."""
         return self._redis_ahead_s is not None
-
-    @property
-    def is_apart(self) -> bool:
-        """Whether slots that come by one of both clocks are late by the other."""
-        return abs(self.machine_ahead_ms) > APART_S * 1_000
 
     def look(self, client: Any) -> bool:
         """Ask Redis, whose own errors are raised; tell whether the clocks came apart since, or together again."""
@@ -75,6 +71,7 @@ class RedisClock:
         self._redis_ahead_s = seconds + microseconds / 1e6 - clock.monotonic_s()
         now_ms = seconds * 1_000 + microseconds // 1_000
         self.machine_ahead_ms = min(max(now_ms, before_ms), clock.now_ms()) - now_ms
+        self.is_apart = abs(self.machine_ahead_ms) > (APART_S / 2 if was_apart else APART_S) * 1_000
         return self.is_apart != was_apart
 
     def __call__(self) -> float:

@@ -2,8 +2,10 @@
 
 import logging
 import math
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import chain
 from typing import Final
 
 from sitemon import clock
@@ -11,7 +13,7 @@ from sitemon.alert.links import linked
 from sitemon.alert.own_events import silence_event
 from sitemon.alert.regions import unnamed_regions
 from sitemon.checks.once import observe
-from sitemon.model.alerts import NO_FILE, Alerts, Heartbeat
+from sitemon.model.alerts import GONE_FILE, NO_FILE, Alerts, Heartbeat
 from sitemon.model.outcome import Outcome
 from sitemon.model.site import Site
 from sitemon.store.connect import Connection
@@ -59,11 +61,26 @@ def say_silences(
             log.error("alerter.silent: %s sites are not looked at: %s %s", one.sites, one.cause, one.region)
         if events:
             channels = alerts.channels_hearing("silent")
+            owner_of = _owners(files_by_region)
             silences.say(
-                Saying(channel, None, linked(event, alerts.page_url), 0.0, NO_FILE)
-                for event in events
+                Saying(channel, None, linked(event, alerts.page_url), 0.0, owner_of(one.region))
+                for one, event in zip([*over, *begun], events, strict=True)
                 for channel in channels
             )
+
+
+def _owners(files_by_region: Mapping[str, Collection[str]]) -> Callable[[str], str]:
+    """Return what tells whose a region is: of the files that name it the one that names fewest.
+
+    So whoever names very many, also those of others, has what is said of these wait for nothing but his own.
+    """
+    named = Counter(chain.from_iterable(files_by_region.values()))
+
+    def owner_of(region: str) -> str:
+        files = files_by_region.get(region, ())
+        return min(files, key=lambda file: (named[file], file), default=GONE_FILE) if region else NO_FILE
+
+    return owner_of
 
 
 def _untold(lasting: Iterable[Silence], told: Iterable[Silence], file_of: Callable[[str], str]) -> Iterator[Silence]:

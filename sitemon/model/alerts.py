@@ -17,6 +17,8 @@ OF_NO_SITE: Final = frozenset({"region", "silent"})
 
 NO_FILE: Final = "/"
 """Stands for the file of what is of no site. No file has this name."""
+GONE_FILE: Final = "//"
+"""Stands for that of regions that no file names any more."""
 
 
 class Channel(msgspec.Struct, frozen=True, kw_only=True):

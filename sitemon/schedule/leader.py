@@ -98,7 +98,7 @@ class Leader:
             if self._lease.clock.is_apart:
                 log.warning("beat.clock_apart: %s: slots come early, or late", self._lease.clock)
             else:
-                log.warning("beat.clock_right: it is less than %g s from Redis's again", APART_S)
+                log.warning("beat.clock_right: it is less than %g s from Redis's again", APART_S / 2)
 
     def _begin(self, now_ms: int, monotonic_s: float) -> None:
         self._dispatch.begin(now_ms)

@@ -42,7 +42,7 @@ class Circumstances(NamedTuple):
 class Saying(NamedTuple):
     """An event for a channel, of an incident if it is of one; it waits so long for others to go out with.
 
-    `file`: in which its site stands, or stood; `NO_FILE` for what is of no site.
+    `file`: in which its site stands, or stood, or that names its region; `NO_FILE` for what is of neither.
     """
 
     channel: str

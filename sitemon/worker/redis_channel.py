@@ -68,7 +68,7 @@ class QoS(redis_transport.QoS):
         if has_changed and redis_clock.is_apart:
             log.warning("worker.clock_apart: %s: slots come late here, or early", redis_clock)
         elif has_changed:
-            log.warning("worker.clock_right: it is less than %g s from Redis's again", APART_S)
+            log.warning("worker.clock_right: it is less than %g s from Redis's again", APART_S / 2)
 
     def restore_by_tag(self, tag: Any, client: Any = None, leftmost: bool = False) -> None:
         """Give a message back."""

@@ -201,7 +201,7 @@ GROUP BY type;
 
 -- name: message_sites
 -- Of each site the first ones before all of one site.
-SELECT outbox_id, coalesce(event #>> '{data,site}', '')
+SELECT outbox_id, coalesce(event #>> '{data,site}', ''), file
 FROM sitemon.outbox
 WHERE channel = %(channel)s AND delivered_at IS NULL AND given_up_at IS NULL AND message_id = %(message_id)s
 ORDER BY turn, outbox_id;

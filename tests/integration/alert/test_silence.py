@@ -8,6 +8,7 @@ import pytest
 from sitemon import clock
 from sitemon.alert.silence import say_silences
 from sitemon.alert.text import subject_of
+from sitemon.apprise_services import Service
 from sitemon.model.outcome import Reason
 from sitemon.store.maintenance_windows import Declaration, declare
 from sitemon.store.schedule import write_notices
@@ -203,6 +204,22 @@ def test_that_it_is_over_for_very_many_regions_of_somebody_keeps_nobody_from_hea
     scene.write([a_result("shop", slot_at=this_minute(), region="us")])
     said = places(scene, regions)
     assert (len(said), said[:2]) == (AT_ONCE, ["r000", "us"])
+
+
+def test_what_is_said_of_very_many_regions_of_somebody_comes_before_nobody_elses(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where he has one in the region of the other."""
+    regions = owned([*MANY, "us"]) | {"us": ("e", "s")}
+    scene.use(scene.receiver.people())
+    monkeypatch.setattr(Service, "fits", lambda _service, _subject, body: body.count("Nobody looks") <= 2)
+    shed_in(scene, "evil", MANY)
+    for _ in range(2):
+        say_silences(scene.conn, scene.alerts, clock.utc_now, regions, file_of)
+    shed_in(scene, "shop", ["us"], Reason.WORKER_LOST)
+    say_silences(scene.conn, scene.alerts, clock.utc_now, regions, file_of)
+    scene.send()
+    assert scene.receiver.read[0][0].endswith(": r000, us, …")
 
 
 def test_of_regions_that_somebody_invented_it_is_said_together(scene: Scene) -> None:

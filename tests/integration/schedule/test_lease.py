@@ -151,5 +151,8 @@ def test_how_our_clock_stands_to_that_of_redis(
         assert lease.look_at_clock()
         assert not lease.look_at_clock()
     assert str(lease.clock) == f"the clock of this machine is {said} Redis's"
+    with monkeypatch.context() as nearly_right:
+        nearly_right.setattr(clock, "now_ms", lambda: now_ms() + ahead_ms * 3 // 5)
+        assert not lease.look_at_clock()
     assert lease.look_at_clock()
     assert not lease.clock.is_apart
