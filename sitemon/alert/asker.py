@@ -3,13 +3,14 @@
 import logging
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 from itertools import islice
 from typing import Any, Final
 
 from sitemon import clock
 from sitemon.model.errors import RefusedError, UnreachableError
 from sitemon.model.moment import to_ms
-from sitemon.queues import CHECK_SITE, CONFIRM_SLOTS, queue_of, send_slots, send_to
+from sitemon.queues import ASKED_AT, CHECK_SITE, CONFIRM_SLOTS, queue_of, send_slots, send_to
 from sitemon.redis_client import mapped, redis_client
 from sitemon.schedule.slots import LATE_GRACE_MS
 from sitemon.store.confirming import Confirming, claim, forget_old, is_any_awaited, mark_sent, sites_to_confirm
@@ -51,9 +52,10 @@ class Asker:
     is made twice, and both results have the same key.
     """
 
-    def __init__(self, app: Any, file_of: Callable[[str], str]) -> None:
+    def __init__(self, app: Any, file_of: Callable[[str], str], now: Callable[[], datetime]) -> None:
         self._app = app
         self._file_of = file_of
+        self._now = now
         self._turns: Turns[str, int] = Turns()
         self._references_at_s: dict[str, float] = {}
         self._redis = redis_client(app)
@@ -80,13 +82,19 @@ class Asker:
         return bool(due) or is_any_awaited(conn, _FRESH_S)
 
     def ask_for_references(self, region: str, urls: Iterable[str]) -> None:
-        """Ask for ad-hoc checks of a region's reference sites, unless it was just done."""
+        """Ask for ad-hoc checks of a region's reference sites, unless it was just done.
+
+        Their slot is when that was, by our clock: it is compared with moments of ours, and a worker's may be another.
+        """
         if clock.monotonic_s() < self._references_at_s.get(region, 0.0):
             return
         self._references_at_s[region] = clock.monotonic_s() + REFERENCES_EVERY_S
+        headers = {ASKED_AT: to_ms(self._now())}
         try:
             for url in urls:
-                send_to(self._app, CHECK_SITE, region, url, argsrepr="(hidden)", expires=REFERENCES_EVERY_S)
+                send_to(
+                    self._app, CHECK_SITE, region, url, headers=headers, argsrepr="(hidden)", expires=REFERENCES_EVERY_S
+                )
         except (UnreachableError, RefusedError) as exc:
             self._say(region, str(exc))
 

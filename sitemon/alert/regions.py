@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 _LOOK_EVERY_S: Final = 0.5
 _LATELY: Final = timedelta(seconds=30)
-"""Reference sites that were reached so lately say that a region is online."""
+"""Reference sites that were asked for so lately, and reached, say that a region is online."""
 
 _SHARE: Final = 10
 """To look takes a tenth of the time at most: with 100,000 sites that fail it takes longer than what it is for."""
@@ -179,21 +179,21 @@ class Regions:
     def _back_online(self, connectivity: Connectivity, region: str, offline_since: datetime) -> Turn | None:
         """Return from when on it is online. Where reference sites say that it is, sites may say since when.
 
-        But not before a reference site failed: these are asked for only while an alerter is there.
+        But not before a reference site failed: these are asked for only while an alerter is there. Else it is online
+        from now on: what was asked for may have waited for seconds in a queue.
         """
         names = [name_of_url(url) for url in self._alerts().references.get(region, ())]
         turn = back_online(connectivity.seen(region), offline_since) if self._by_sites or not names else None
         if turn or not names:
             return turn
-        references = connectivity.references(region, names, max(offline_since, self._now() - _LATELY))
+        at = self._now()
+        references = connectivity.references(region, names, max(offline_since, at - _LATELY))
         if say_offline(references) is not False:
             return None
-        well = [one.slot_at for one in references if not one.is_cut]
-        at = min(well)
         if since := back_online(connectivity.seen(region), offline_since):
             failed_at = connectivity.last_failing_reference(region, names, offline_since)
             at = min(at, max(since.at, failed_at or offline_since))
-        return Turn(at, len(well), len(references))
+        return Turn(at, sum(not one.is_cut for one in references), len(references))
 
     def _ask(self, region: str) -> None:
         if self._alerts().references.get(region):

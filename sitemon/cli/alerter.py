@@ -82,7 +82,7 @@ def command(db_conn: str | None, kafka: str | None, database: str | None) -> Non
 
 
 def _asker(rulebook: Rulebook) -> Asker:
-    return Asker(sending_app(redis_server(), settings(os.environ).region, os.environ), rulebook.file_of)
+    return Asker(sending_app(redis_server(), settings(os.environ).region, os.environ), rulebook.file_of, clock.utc_now)
 
 
 @contextmanager

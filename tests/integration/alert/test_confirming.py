@@ -2,33 +2,37 @@
 
 import json
 from base64 import b64decode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, cast
 
+import msgspec
 import pytest
 import redis
 
 from sitemon import clock
 from sitemon.alert import asker as module
-from sitemon.alert import decide
+from sitemon.alert import decide, regions
 from sitemon.alert.asker import Asker
 from sitemon.alert.decide import Decider
-from sitemon.alert.rules import SiteRules
+from sitemon.alert.rules import SiteRules, rules_of_site
 from sitemon.celery_settings import sending_app
 from sitemon.config.servers import Credentials, PostgresServer, RedisServer
 from sitemon.incident.policy import Policy
 from sitemon.model.alerts import Audience
-from sitemon.model.moment import to_ms
-from sitemon.model.outcome import Reason
+from sitemon.model.moment import from_ms, to_ms
+from sitemon.model.outcome import Outcome, Reason
 from sitemon.model.result import Kind, Result
-from sitemon.queues import CHECK_SITE, CONFIRM_SLOTS, queue_of
+from sitemon.model.site import name_of_url
+from sitemon.queues import ASKED_AT, CHECK_SITE, CONFIRM_SLOTS, queue_of
 from sitemon.store import incident
 from sitemon.store.confirming import ToConfirm, sites_to_confirm
 from sitemon.store.connect import connect
+from sitemon.store.schedule import write_notices
 from tests.databases import execute, rows
 from tests.integration.alert.scene import Scene
+from tests.integration.store.events import started
 from tests.results import a_down, a_result
 
 SECOND = timedelta(seconds=1)
@@ -78,8 +82,8 @@ def asker(redis_url: str) -> Asker:
     return asker_at(redis_url)
 
 
-def asker_at(url: str) -> Asker:
-    return Asker(sending_app(RedisServer(url=url), "default", {}), file_of)
+def asker_at(url: str, now: Callable[[], datetime] = clock.utc_now) -> Asker:
+    return Asker(sending_app(RedisServer(url=url), "default", {}), file_of, now)
 
 
 def file_of(site: str) -> str:
@@ -338,6 +342,40 @@ def test_reference_sites_are_asked_for_at_most_every_few_seconds(queues: Queues,
     messages = [json.loads(message) for message in queues.client.lrange(queue_of("eu"), 0, -1)]
     assert {message["headers"]["task"] for message in messages} == {CHECK_SITE}
     assert [json.loads(b64decode(message["body"]))[0] for message in messages] == [[url] for url in reversed(urls)]
+
+
+def test_whose_clock_is_ahead_of_all_others_finds_a_region_online_again(
+    scene: Scene, queues: Queues, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is asked for is known by the moment at which it was: nobody compares with the clock of a worker."""
+    monkeypatch.setattr(regions, "_LOOK_EVERY_S", 0.0)
+    monkeypatch.setattr(regions, "_SHARE", 0)
+    urls = ("https://one.example/", "https://two.example/")
+    scene.alerts = msgspec.structs.replace(scene.alerts, references={"eu": urls})
+
+    def ahead() -> datetime:
+        return clock.utc_now() + 40 * SECOND
+
+    scene.decider = Decider(lambda _: rules_of_site(None, {}), scene.alerts, ahead, by_sites=False)
+
+    def answer(outcome: Outcome) -> None:
+        asker_at(redis_url, ahead).ask_for_references("eu", urls)
+        while message := queues.client.rpop(queue_of("eu")):
+            slot_at = from_ms(json.loads(message)["headers"][ASKED_AT])
+            ((url,), _, _) = json.loads(b64decode(json.loads(message)["body"]))
+            made = {"slot_at": slot_at, "checked_at": clock.utc_now(), "region": "eu", "kind": Kind.ADHOC}
+            scene.write([a_result(name_of_url(url), outcome=outcome, **made)])
+
+    write_notices(scene.conn, scene.names, [started(0, site="scheduled", region="eu")])
+    scene.arrive(a_result(slot_at=queues.failed_at - 30 * SECOND, region="eu"))
+    scene.arrive(queues.a_failure(reason=Reason.CONNECT_ERROR))
+    answer(Outcome.DOWN)
+    scene.arrive(queues.a_failure(slot_at=queues.failed_at, reason=Reason.CONNECT_ERROR))
+    assert [event["type"] for event in scene.receiver.events] == ["region.offline"]
+    answer(Outcome.UP)
+    scene.decider.look_at_regions(scene.conn)
+    scene.send()
+    assert [event["type"] for event in scene.receiver.events] == ["region.offline", "region.online"]
 
 
 def test_confirming_rows_count_for_incidents_alone(scene: Scene) -> None:
