@@ -9,12 +9,10 @@ import redis
 
 from sitemon import clock
 from sitemon.model.errors import RefusedError, UnreachableError
+from sitemon.server_clock import ServerClock
 
 SOCKET_TIMEOUT_S: Final = 5.0
 """For every connection to Redis: without it one that is half open blocks for ever."""
-
-APART_S: Final = 2.0
-"""So far from Redis's clock a machine's may be: slots may come as late."""
 
 
 def redis_client(app: Any, timeout_s: float = SOCKET_TIMEOUT_S) -> redis.Redis:
@@ -47,41 +45,17 @@ def evicting_policy(client: Any) -> str | None:
     return None
 
 
-class RedisClock:
-    """Redis's clock, the same for all beats and workers, in seconds of the epoch; and this machine's beside it.
-
-    `machine_ahead_ms` is by how much this machine's is ahead, negative where it is behind, but for what Redis's answer
-    took. They are apart from `APART_S` on, until half of it.
-    """
+class RedisClock(ServerClock):
+    """Redis's clock, the same for all beats and workers."""
 
     def __init__(self) -> None:
-        self._redis_ahead_s: float | None = None
-        self.machine_ahead_ms = 0
-        self.is_apart = False
-
-    @property
-    def is_known(self) -> bool:
-        """Whether Redis was asked."""
-        return self._redis_ahead_s is not None
+        super().__init__("Redis")
 
     def look(self, client: Any) -> bool:
         """Ask Redis, whose own errors are raised; tell whether the clocks came apart since, or together again."""
-        was_apart, before_ms = self.is_apart, clock.now_ms()
+        asked_ms = clock.now_ms()
         seconds, microseconds = client.time()
-        self._redis_ahead_s = seconds + microseconds / 1e6 - clock.monotonic_s()
-        now_ms = seconds * 1_000 + microseconds // 1_000
-        self.machine_ahead_ms = min(max(now_ms, before_ms), clock.now_ms()) - now_ms
-        self.is_apart = abs(self.machine_ahead_ms) > (APART_S / 2 if was_apart else APART_S) * 1_000
-        return self.is_apart != was_apart
-
-    def __call__(self) -> float:
-        """Return what time it is by Redis, as far as it was asked."""
-        return clock.monotonic_s() + (self._redis_ahead_s or 0.0)
-
-    def __str__(self) -> str:
-        """Say how this machine's clock stands to it."""
-        side = "ahead of" if self.machine_ahead_ms > 0 else "behind"
-        return f"the clock of this machine is {abs(self.machine_ahead_ms) / 1_000:.1f} s {side} Redis's"
+        return self.hear(seconds + microseconds / 1e6, asked_ms)
 
 
 @contextmanager

@@ -184,7 +184,7 @@ class Reconciler:
 
     def _take(self, messages: Sequence[Message], horizon: Horizon) -> bool:
         """Write the notices; return False when told to stop before what can never be written was put aside."""
-        latest_ms = to_ms(self._database.retention.span(clock.utc_now()).last_at)
+        latest_ms = to_ms(self._database.room(clock.utc_now()).last_at)
         batch = sort_out_notices(messages, self._topics, latest_ms)
         if not self._put_aside(batch.rejected):
             return False
@@ -268,7 +268,7 @@ class Reconciler:
 
     def _aim(self, follower: Followed, horizon: Horizon) -> None:
         """Ask where the topics end now, and count before that what is there."""
-        now_ms = clock.now_ms()
+        now_ms = self._database.do(read_account).now_ms
         if self._counted is None or self._counted.at_ms < now_ms - _COUNTS_LAST_MS:
             self._counted = _Counted(now_ms, self._database.do(read_counts))
         positions = self._database.do(lambda conn: read_positions(conn, self._read_topics))

@@ -177,7 +177,7 @@ class Recorder:
             self._go_back(lacking, {})
 
     def _sort_out(self, messages: Sequence[Message]) -> Batch:
-        return sort_out(messages, self._store.retention.span(clock.utc_now()))
+        return sort_out(messages, self._store.room(clock.utc_now()))
 
     def _finish(self, batch: Batch, recorded: Recorded | None, read_ahead: int) -> bool:
         """Let what is recorded or put aside be committed next; return False when told to stop before it was."""

@@ -17,7 +17,7 @@ from sitemon.outage import Outage
 from sitemon.record.batch import Entry, Rejected, split_by_range, with_beside
 from sitemon.store.errors import BadRowError, CanceledError, MissingPartitionError, NotProvisionedError
 from sitemon.store.maintain import PAUSE_S
-from sitemon.store.partitions import Retention
+from sitemon.store.partitions import Span
 from sitemon.store.positions import GapError, Read
 from sitemon.store.steps import STEP_S
 from sitemon.store.write import Written
@@ -40,7 +40,8 @@ T = TypeVar("T")
 class Store(Protocol):
     """What the writer needs of `sitemon.store.database.Database`."""
 
-    retention: Retention
+    def room(self, now: datetime) -> Span:
+        """Return which slots can be recorded, by whatever clock."""
 
     def write(
         self, results: Sequence[Result], read: Mapping[TopicPartition, Read], on_encoded: Callable[[], None]
@@ -185,7 +186,7 @@ class Writer:
         if isinstance(exc, MissingPartitionError):
             self.maintain()
             # Waiting may have taken longer than the oldest slots had left.
-            kept, too_old = split_by_range(part, self._store.retention.span(clock.utc_now()))
+            kept, too_old = split_by_range(part, self._store.room(clock.utc_now()))
             return [kept], too_old
         return [part], ()
 

@@ -6,12 +6,12 @@ from typing import Final
 from sitemon.model.errors import LeaseLostError
 from sitemon.model.marks import Reign
 from sitemon.model.moment import from_ms
-from sitemon.redis_client import APART_S
 from sitemon.schedule.dispatch import Dispatch
 from sitemon.schedule.effects import Effects
 from sitemon.schedule.lease import LEASE_RENEWED_EVERY_S, Lease
 from sitemon.schedule.slots import LATE_GRACE_MS
 from sitemon.schedule.telling import Teller
+from sitemon.server_clock import RIGHT_S
 
 log = logging.getLogger(__name__)
 
@@ -98,7 +98,7 @@ class Leader:
             if self._lease.clock.is_apart:
                 log.warning("beat.clock_apart: %s: slots come early, or late", self._lease.clock)
             else:
-                log.warning("beat.clock_right: it is less than %g s from Redis's again", APART_S / 2)
+                log.warning("beat.clock_right: it is less than %g s from Redis's again", RIGHT_S)
 
     def _begin(self, now_ms: int, monotonic_s: float) -> None:
         self._dispatch.begin(now_ms)

@@ -15,13 +15,15 @@ import psycopg2
 from sitemon.model.errors import PoisonError, RefusedError, SitemonError
 from sitemon.model.result import Result
 from sitemon.model.topic_partition import TopicPartition
+from sitemon.server_clock import APART_S
 from sitemon.store.connect import Connection
 from sitemon.store.errors import MissingPartitionError, RolledBackError
-from sitemon.store.maintain import Maintenance, not_ahead
+from sitemon.store.maintain import Maintenance
 from sitemon.store.migrate import require_schema
 from sitemon.store.names import Names
-from sitemon.store.partitions import Retention
+from sitemon.store.partitions import Retention, Span
 from sitemon.store.positions import GapError, Read, begin_positions, read_positions
+from sitemon.store.postgres_clock import PostgresClock
 from sitemon.store.readers import end_old_readers
 from sitemon.store.write import Written, prepare_session, write_batch
 
@@ -41,10 +43,12 @@ class Database:
     """
 
     def __init__(self, connect: Callable[[], Connection], retention: Retention) -> None:
-        self.retention = retention
+        self._retention = retention
         self._connect = connect
         self._lock = threading.Lock()
         self._conn: Connection | None = None
+        self.clock = PostgresClock()
+        self._is_apart = False
         self._maintenance = Maintenance(retention, _say_put_off)
         self._recorder = uuid.uuid4().hex
         self.names = Names(self._recorder)
@@ -65,6 +69,7 @@ class Database:
         try:
             require_schema(conn)
             prepare_session(conn)
+            self.clock.look(conn)
         except BaseException:
             self.close()
             raise
@@ -81,7 +86,18 @@ class Database:
 
         Return whether more is left: it is to be called again when batches have been written.
         """
-        return self.do(lambda conn: self._maintenance.turn(conn, not_ahead(conn, now), on_step).is_behind)
+        self.do(self.clock.look)
+        self._say_whether_apart()
+        earlier = min(now, self.clock.utc_now())
+        return self.do(lambda conn: self._maintenance.turn(conn, earlier, on_step).is_behind)
+
+    def room(self, now: datetime) -> Span:
+        """Return which slots can be recorded: those that can be by our clock, or by PostgreSQL's.
+
+        One of them may be wrong, and what is not recorded is lost.
+        """
+        theirs = self.clock.utc_now()
+        return Span(self._retention.span(min(now, theirs)).first_at, self._retention.span(max(now, theirs)).last_at)
 
     def end_old_readers(self) -> int:
         """End readers whose transactions are old, as `sitemon.store.readers.end_old_readers` does; return how many.
@@ -118,6 +134,13 @@ class Database:
         except SitemonError:
             self.close()
             raise
+
+    def _say_whether_apart(self) -> None:
+        if self.clock.is_apart and not self._is_apart:
+            log.warning("recorder.clock_apart: %s: what one of them has no room for is kept all the same", self.clock)
+        elif self._is_apart and not self.clock.is_apart:
+            log.warning("recorder.clock_right: it is less than %g s from PostgreSQL's again", APART_S)
+        self._is_apart = self.clock.is_apart
 
     def abort(self) -> None:
         """End what another thread is waiting for: it raises UnreachableError there.

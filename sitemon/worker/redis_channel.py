@@ -14,7 +14,8 @@ from kombu.transport import redis as redis_transport
 from kombu.utils import json
 
 from sitemon.model.one_line import one_line
-from sitemon.redis_client import APART_S, RedisClock
+from sitemon.redis_client import RedisClock
+from sitemon.server_clock import RIGHT_S
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +69,7 @@ class QoS(redis_transport.QoS):
         if has_changed and redis_clock.is_apart:
             log.warning("worker.clock_apart: %s: slots come late here, or early", redis_clock)
         elif has_changed:
-            log.warning("worker.clock_right: it is less than %g s from Redis's again", APART_S / 2)
+            log.warning("worker.clock_right: it is less than %g s from Redis's again", RIGHT_S)
 
     def restore_by_tag(self, tag: Any, client: Any = None, leftmost: bool = False) -> None:
         """Give a message back."""

@@ -21,7 +21,7 @@ LAYERS = [
     {"checks", "stream", "store", "redis_client", "queues"},
     {"config"},
     {"incident"},
-    {"apprise_services", "outage", "patterns", "log_records", "own_files"},
+    {"apprise_services", "outage", "patterns", "log_records", "own_files", "server_clock"},
     {"model"},
     {"backoff", "bounded_answers", "clock", "durations", "kept", "per_process", "python_command", "turns"},
 ]

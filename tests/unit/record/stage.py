@@ -11,7 +11,7 @@ from sitemon.model.topic_partition import TopicPartition
 from sitemon.record.dead_letter_limit import DeadLetterLimit
 from sitemon.record.dead_letters import DeadLetters
 from sitemon.record.recorder import OpenableStore, Recorder
-from sitemon.store.partitions import Retention
+from sitemon.store.partitions import DEFAULT_RETENTION, Span
 from sitemon.store.positions import Read
 from sitemon.store.write import Written
 from sitemon.stream.consumer import Consumer
@@ -25,7 +25,8 @@ TOPICS: Final = Topics("s.results", "s.schedule", "s.dead-letters", "s.marks", "
 class QuietStore:
     """A store that takes everything at once."""
 
-    retention = Retention()
+    def room(self, now: datetime) -> Span:
+        return DEFAULT_RETENTION.span(now)
 
     def open(self) -> None: ...
 

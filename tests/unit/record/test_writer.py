@@ -18,7 +18,7 @@ from sitemon.record import writer as module
 from sitemon.record.batch import Entry
 from sitemon.record.writer import Recorded, Writer
 from sitemon.store.errors import BadRowError, CanceledError, MissingPartitionError, NotProvisionedError
-from sitemon.store.partitions import Retention
+from sitemon.store.partitions import DEFAULT_RETENTION, Span
 from sitemon.store.positions import GapError, Read
 from sitemon.store.write import Written
 from sitemon.stream.consumer import Message
@@ -42,7 +42,8 @@ class Waits(threading.Event):
 class FakeStore:
     """Fails as told, then writes."""
 
-    retention = Retention()
+    def room(self, now: datetime) -> Span:
+        return DEFAULT_RETENTION.span(now)
 
     def __init__(self, *failures: SitemonError, poison: Callable[[Result], bool] = lambda _: False) -> None:
         self.failures = list(failures)
