@@ -21,10 +21,12 @@ from sitemon.backoff import Backoff
 from sitemon.model.alerts import Alerts, Channel
 from sitemon.model.errors import RefusedError, SitemonError
 from sitemon.outage import Outage
+from sitemon.server_clock import APART_S
 from sitemon.store.connect import Connection
 from sitemon.store.migrate import require_schema
 from sitemon.store.notify import listen, wait_for_notice
 from sitemon.store.outbox import Waiting, add_channels, give_up_unknown, set_back
+from sitemon.store.postgres_clock import PostgresClock
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +39,9 @@ _WARN_EVERY_S: Final = 600.0
 
 _UNKNOWN_EVERY_S: Final = 600.0
 """How often it is looked whether something waits for channels that nobody has any more."""
+
+_COMPARE_EVERY_S: Final = 5.0
+"""How often PostgreSQL is asked what time it is."""
 
 _SET_BACK_EVERY_S: Final = 60.0
 """How often it is looked whether PostgreSQL's clock was ahead."""
@@ -70,6 +75,8 @@ class Alerter:
     - One tells states, if there is a `teller`.
     - One sends, for each channel.
 
+    What it compares with moments of rows is by PostgreSQL's clock, whatever that of its machine says.
+
     A channel that is slow holds up no other, nor the deciding. A thread whose connection breaks opens another one.
     """
 
@@ -83,6 +90,7 @@ class Alerter:
         asker: Asker | None,
         teller: StatusTeller | None,
         alerts: Callable[[], Alerts],
+        postgres_clock: PostgresClock,
         stop: threading.Event,
     ) -> None:
         self._connect = connect
@@ -91,6 +99,7 @@ class Alerter:
         self._decider = decider
         self._asker = asker
         self._alerts = alerts
+        self._postgres_clock = postgres_clock
         self._current = Alerts()
         self._stop = stop
         self._threads: list[threading.Thread] = []
@@ -170,6 +179,7 @@ class Alerter:
         while not self._stop.is_set():
             # All that was said until now is looked at in this turn.
             conn.notifies.clear()
+            self._in_time("the clock", self._compare_clocks, conn, _COMPARE_EVERY_S)
             # An edit holds once its windows of maintenance do, for all that is decided in this turn.
             self._in_time("windows of maintenance", self._plan, conn, _PLAN_REST_S)
             is_more = [
@@ -211,9 +221,20 @@ class Alerter:
                 found = work(conn)
         return bool(found)
 
+    def _compare_clocks(self, conn: Connection) -> None:
+        is_first = not self._postgres_clock.is_known
+        has_changed = self._postgres_clock.look(conn)
+        if is_first:
+            self._rulebook.set_clock_right(self._postgres_clock.machine_ahead_s)
+        if has_changed:
+            if self._postgres_clock.is_apart:
+                log.warning("alerter.clock_apart: %s, by which it is decided", self._postgres_clock)
+            else:
+                log.warning("alerter.clock_right: it is less than %g s from PostgreSQL's again", APART_S)
+
     def _plan(self, conn: Connection) -> bool:
         """Return whether to look again in the next turn: after one that left some, everybody may record meanwhile."""
-        self._rulebook.take_up(self._planner.plan_if_due(conn).by_name, clock.utc_now())
+        self._rulebook.take_up(self._planner.plan_if_due(conn).by_name, self._postgres_clock.utc_now())
         return self._planner.is_done
 
     def _give_up_unknown(self, conn: Connection) -> bool:
@@ -245,7 +266,8 @@ class Alerter:
             self._stop.wait(_LOOK_EVERY_S)
 
     def _say_silences(self, conn: Connection) -> None:
-        say_silences(conn, self._current, clock.utc_now, self._rulebook.files_by_region, self._rulebook.file_of)
+        now, book = self._postgres_clock.utc_now, self._rulebook
+        say_silences(conn, self._current, now, book.files_by_region, book.file_of)
 
     def _sending(self, channel: Channel) -> Callable[[Connection], None]:
         sender, is_current = sender_of(channel, self._rulebook.file_of), self._is_current(channel)

@@ -53,6 +53,8 @@ class Asker:
     """
 
     def __init__(self, app: Any, file_of: Callable[[str], str], now: Callable[[], datetime]) -> None:
+        # By this Celery says when what is asked for is too late.
+        app.now = now
         self._app = app
         self._file_of = file_of
         self._now = now
@@ -84,7 +86,7 @@ class Asker:
     def ask_for_references(self, region: str, urls: Iterable[str]) -> None:
         """Ask for ad-hoc checks of a region's reference sites, unless it was just done.
 
-        Their slot is when that was, by our clock: it is compared with moments of ours, and a worker's may be another.
+        Their slot is when that was, by our clock, with which it is compared: a worker's may be another.
         """
         if clock.monotonic_s() < self._references_at_s.get(region, 0.0):
             return

@@ -33,6 +33,7 @@ from sitemon.config.settings import PUBLIC, settings
 from sitemon.config.sites_watcher import sites_watcher
 from sitemon.model.alerts import Alerts
 from sitemon.store.connect import connect
+from sitemon.store.postgres_clock import PostgresClock
 from sitemon.stream.producer import Producer
 from sitemon.stream.topics import ensure_topics, topics_of
 
@@ -54,8 +55,9 @@ def command(db_conn: str | None, kafka: str | None, database: str | None) -> Non
     stream = kafka_server(kafka) if kafka or is_kafka_configured() else None
 
     named = NamedChannels(sites.current(), alerts.current())
+    postgres_clock = PostgresClock()
     rulebook = Rulebook(sites.current().by_name, clock.utc_now())
-    asker = _asker(rulebook) if is_redis_configured() else None
+    asker = _asker(rulebook, postgres_clock) if is_redis_configured() else None
 
     def current_alerts() -> Alerts:
         found = alerts.current()
@@ -69,20 +71,25 @@ def command(db_conn: str | None, kafka: str | None, database: str | None) -> Non
         with _telling(stream) as teller:
             Alerter(
                 lambda: connect(server, owner, application_name="sitemon-alerter"),
-                planner=Planner(sites.without_waiting, clock.utc_now),
+                planner=Planner(sites.without_waiting, postgres_clock.utc_now),
                 rulebook=rulebook,
                 decider=Decider(
-                    rulebook.rules_of, alerts.current(), clock.utc_now, by_sites=choices.address_policy != PUBLIC
+                    rulebook.rules_of,
+                    alerts.current(),
+                    postgres_clock.utc_now,
+                    by_sites=choices.address_policy != PUBLIC,
                 ),
                 asker=asker,
                 teller=teller,
                 alerts=current_alerts,
+                postgres_clock=postgres_clock,
                 stop=stop,
             ).run()
 
 
-def _asker(rulebook: Rulebook) -> Asker:
-    return Asker(sending_app(redis_server(), settings(os.environ).region, os.environ), rulebook.file_of, clock.utc_now)
+def _asker(rulebook: Rulebook, postgres_clock: PostgresClock) -> Asker:
+    app = sending_app(redis_server(), settings(os.environ).region, os.environ)
+    return Asker(app, rulebook.file_of, postgres_clock.utc_now)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ import psycopg2
 from sitemon.model.errors import PoisonError, RefusedError, SitemonError
 from sitemon.model.result import Result
 from sitemon.model.topic_partition import TopicPartition
-from sitemon.server_clock import APART_S
+from sitemon.server_clock import RIGHT_S
 from sitemon.store.connect import Connection
 from sitemon.store.errors import MissingPartitionError, RolledBackError
 from sitemon.store.maintain import Maintenance
@@ -139,7 +139,7 @@ class Database:
         if self.clock.is_apart and not self._is_apart:
             log.warning("recorder.clock_apart: %s: what one of them has no room for is kept all the same", self.clock)
         elif self._is_apart and not self.clock.is_apart:
-            log.warning("recorder.clock_right: it is less than %g s from PostgreSQL's again", APART_S)
+            log.warning("recorder.clock_right: it is less than %g s from PostgreSQL's again", RIGHT_S)
         self._is_apart = self.clock.is_apart
 
     def abort(self) -> None:

@@ -11,6 +11,7 @@ from sitemon.alert.rules import Rulebook
 from sitemon.config.sites import SiteSet
 from sitemon.model.errors import RefusedError
 from sitemon.store.connect import Connection
+from sitemon.store.postgres_clock import PostgresClock
 from tests.integration.alert.scene import Scene
 from tests.threads import beside
 
@@ -30,6 +31,7 @@ def running(scene: Scene, connect: Connect) -> Iterator[None]:
         asker=None,
         teller=None,
         alerts=lambda: scene.alerts,
+        postgres_clock=PostgresClock(),
         stop=stop,
     )
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from sitemon import clock
 from sitemon.config.servers import Credentials, PostgresServer
 from sitemon.local.ports import free_port
 from sitemon.model.outcome import Outcome
@@ -20,10 +21,11 @@ from tests.databases import environment_of, execute, rows
 from tests.integration.alert.receiver import SECRET, Receiver, write_alerts
 from tests.integration.alert.scene import Scene
 from tests.pipeline import own_code, wait_for
-from tests.results import a_result
+from tests.results import a_down, a_result
 
 Start = Callable[..., "subprocess.Popen[str]"]
 Run = Callable[..., tuple[int, str]]
+CLOCK_HOOK = Path(__file__).parents[2] / "faults" / "clock_hook"
 _ENTRY = "from sitemon.cli.{0} import main; main()"
 
 
@@ -300,6 +302,34 @@ def test_an_alerter_writes_the_windows_of_the_sites_down(start: Start, run: Run,
     planned = "SELECT count(*) FROM sitemon.maintenance WHERE is_configured AND site = 'shop'"
     wait_for(lambda: rows(scene.conn, planned)[0][0] >= 15)
     assert "the configuration" in run("maintenance", "list")[1]
+
+
+@pytest.mark.parametrize("ahead_s", [-600, 600])
+def test_an_alerter_whose_clock_is_wrong_says_so_and_decides_by_postgresqls(
+    start: Start, scene: Scene, tmp_path: Path, ahead_s: int
+) -> None:
+    sites = [f"shop-{n}" for n in range(20)]
+    listed = "".join(f"  - {{name: {site}, url: https://shop.example/}}\n" for site in sites)
+    (tmp_path / "sites.yaml").write_text(f"sites:\n{listed}")
+    offset = tmp_path / "ahead_s"
+    offset.write_text(str(ahead_s))
+    alerter = start("alerter", FAULTS_CLOCK_FILE=str(offset), **own_code(CLOCK_HOOK))
+    lines = alerter.stderr or ()
+    [said] = itertools.islice((line for line in lines if "alerter.clock_" in line), 1)
+    side = "ahead of" if ahead_s > 0 else "behind"
+    assert "alerter.clock_apart: " in said
+    assert f" s {side} PostgreSQL's" in said
+    untried = iter(sites)
+
+    def is_confirmed() -> bool:
+        """Fail once more: on a machine that is slow now, what confirms a failure is too late."""
+        scene.write([a_down(next(untried), slot_at=clock.utc_now(), checked_at=clock.utc_now())])
+        wait_for(lambda: rows(scene.conn, "SELECT count(*) FROM sitemon.undecided") == [(0,)])
+        return rows(scene.conn, "SELECT count(*) > 0 FROM sitemon.confirming") == [(True,)]
+
+    wait_for(is_confirmed)
+    offset.write_text("0")
+    assert any("alerter.clock_right" in line for line in lines)
 
 
 def test_alerts_are_listed_tried_and_sent_again(run: Run, scene: Scene, receiver: Receiver) -> None:

@@ -363,8 +363,13 @@ def test_whose_clock_is_ahead_of_all_others_finds_a_region_online_again(
         while message := queues.client.rpop(queue_of("eu")):
             slot_at = from_ms(json.loads(message)["headers"][ASKED_AT])
             ((url,), _, _) = json.loads(b64decode(json.loads(message)["body"]))
-            made = {"slot_at": slot_at, "checked_at": clock.utc_now(), "region": "eu", "kind": Kind.ADHOC}
-            scene.write([a_result(name_of_url(url), outcome=outcome, **made)])
+            fields: dict[str, Any] = {
+                "kind": Kind.ADHOC,
+                "slot_at": slot_at,
+                "checked_at": clock.utc_now(),
+                "region": "eu",
+            }
+            scene.write([a_result(name_of_url(url), outcome=outcome, **fields)])
 
     write_notices(scene.conn, scene.names, [started(0, site="scheduled", region="eu")])
     scene.arrive(a_result(slot_at=queues.failed_at - 30 * SECOND, region="eu"))
@@ -376,6 +381,15 @@ def test_whose_clock_is_ahead_of_all_others_finds_a_region_online_again(
     scene.decider.look_at_regions(scene.conn)
     scene.send()
     assert [event["type"] for event in scene.receiver.events] == ["region.offline", "region.online"]
+
+
+def test_what_is_asked_for_expires_by_the_clock_by_which_it_is_asked_for(queues: Queues, redis_url: str) -> None:
+    """Which is PostgreSQL's, and no part of it that of the alerter's machine."""
+    now = clock.utc_now() + 10 * SECOND
+    asker_at(redis_url, lambda: now).ask_for_references("eu", ["https://one.example/"])
+    headers = json.loads(queues.client.rpop(queue_of("eu")))["headers"]
+    assert from_ms(headers[ASKED_AT]) == from_ms(to_ms(now))
+    assert datetime.fromisoformat(headers["expires"]) == now + 5 * SECOND
 
 
 def test_confirming_rows_count_for_incidents_alone(scene: Scene) -> None:

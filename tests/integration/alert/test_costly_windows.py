@@ -22,6 +22,7 @@ from sitemon.patterns.recurrence import windows
 from sitemon.store.connect import Connection, connect
 from sitemon.store.names import Names
 from sitemon.store.notify import wait_for_notice
+from sitemon.store.postgres_clock import PostgresClock
 from sitemon.store.write import prepare_session, write_batch
 from tests.databases import rows
 from tests.integration.alert.scene import Scene
@@ -70,6 +71,7 @@ def deciding(scene: Scene, sites: SiteSet, server: PostgresServer, owner: Creden
         asker=None,
         teller=None,
         alerts=lambda: scene.alerts,
+        postgres_clock=PostgresClock(),
         stop=stop,
     )
     scene.write(scene.results("udddd", start=1, site="victim"))

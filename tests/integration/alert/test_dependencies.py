@@ -21,6 +21,7 @@ from sitemon.model.result import Result
 from sitemon.store.connect import Connection, connect
 from sitemon.store.held import held_numbers, take_held
 from sitemon.store.maintenance_windows import Declaration, declare, stop
+from sitemon.store.postgres_clock import PostgresClock
 from sitemon.store.schedule import write_notices
 from tests.databases import rows
 from tests.integration.alert.scene import Scene, said_by
@@ -325,6 +326,7 @@ def test_it_is_told_however_much_there_is_to_decide(
         asker=None,
         teller=None,
         alerts=lambda: story.scene.alerts,
+        postgres_clock=PostgresClock(),
         stop=stop_it,
     )
     story.scene.write([*story.scene.results("uddd"), *story.scene.results("uuuuuuu", site="line")])

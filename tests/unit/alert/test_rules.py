@@ -58,6 +58,13 @@ def test_rules_are_those_of_the_last_edit() -> None:
     assert book.rules_of("line") == rules_of_site(edited["line"], edited)
 
 
+def test_since_when_a_site_is_not_there_is_by_the_clock_that_is_right() -> None:
+    now = datetime(2026, 11, 30, tzinfo=UTC)
+    book = Rulebook({}, now + timedelta(hours=1))
+    book.set_clock_right(3_600.0)
+    assert book.rules_of("shop").missing_since == now
+
+
 @pytest.mark.parametrize("room", [1, 100])
 def test_gateways_are_those_of_the_last_edit_whether_they_are_kept_or_not(
     room: int, monkeypatch: pytest.MonkeyPatch
