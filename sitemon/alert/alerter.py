@@ -21,7 +21,7 @@ from sitemon.backoff import Backoff
 from sitemon.model.alerts import Alerts, Channel
 from sitemon.model.errors import RefusedError, SitemonError
 from sitemon.outage import Outage
-from sitemon.server_clock import APART_S
+from sitemon.server_clock import RIGHT_S
 from sitemon.store.connect import Connection
 from sitemon.store.migrate import require_schema
 from sitemon.store.notify import listen, wait_for_notice
@@ -225,12 +225,12 @@ class Alerter:
         is_first = not self._postgres_clock.is_known
         has_changed = self._postgres_clock.look(conn)
         if is_first:
-            self._rulebook.set_clock_right(self._postgres_clock.machine_ahead_s)
+            self._rulebook.set_clock_right(self._postgres_clock.machine_ahead_ms)
         if has_changed:
             if self._postgres_clock.is_apart:
                 log.warning("alerter.clock_apart: %s, by which it is decided", self._postgres_clock)
             else:
-                log.warning("alerter.clock_right: it is less than %g s from PostgreSQL's again", APART_S)
+                log.warning("alerter.clock_right: it is less than %g s from PostgreSQL's again", RIGHT_S)
 
     def _plan(self, conn: Connection) -> bool:
         """Return whether to look again in the next turn: after one that left some, everybody may record meanwhile."""

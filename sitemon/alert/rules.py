@@ -99,9 +99,9 @@ class Rulebook:
         self._missing_since: dict[str, datetime] = {}
         self._files_before: dict[str, str] = {}
 
-    def set_clock_right(self, ahead_s: float) -> None:
+    def set_clock_right(self, ahead_ms: int) -> None:
         """Let the moment of its making be what it is by another clock than that which was so far ahead."""
-        self._since -= timedelta(seconds=ahead_s)
+        self._since -= timedelta(milliseconds=ahead_ms)
 
     def take_up(self, by_name: Mapping[str, Site], now: datetime) -> None:
         """Let the rules be those of these sites from now on."""
