@@ -12,7 +12,7 @@ from sitemon.incident.gone import GRACE
 from sitemon.incident.machine import SiteState
 from sitemon.incident.memory import Memory
 from sitemon.incident.policy import Policy
-from sitemon.model.alerts import NO_FILE, Audience, Route
+from sitemon.model.alerts import Audience, Route
 from sitemon.model.site import Site
 
 _ON_THE_WAY: Final = timedelta(seconds=5)
@@ -133,10 +133,10 @@ class Rulebook:
     def file_of(self, name: str) -> str:
         """Return the file in which the site of this name stands, or stood, or one for all of which none is known.
 
-        What is of no site has an empty name, and as it were a file of its own.
+        What is of no site is named by a slash and its file.
         """
-        if not name:
-            return NO_FILE
+        if name.startswith("/"):
+            return name[1:]
         site = self._by_name.get(name)
         return site.file if site else self._files_before.get(name, "")
 

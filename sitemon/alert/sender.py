@@ -207,9 +207,9 @@ class Sender(ChannelSender):
 
     def _send_some(self, conn: Connection, lease: Lease, since_s: float) -> Verdict:
         verdict = _untried(lease)
-        failed: set[str | None] = set()
+        failed: set[str] = set()
         for place, (file, alert) in enumerate(self._alerts_by_turns(conn, lease)):
-            site = alert.event["data"]["site"]
+            site = alert.event["data"]["site"] or f"/{file}"
             if site in failed:
                 continue
             self._last_tries[file] = next(self._tries)
@@ -311,7 +311,7 @@ class MessageSender(ChannelSender):
     def _as_told(self, conn: Connection, gathered: Gathered) -> tuple[Gathered, Sequence[Mapping[str, Any]], Message]:
         """Return what a message tells, with the events that it may name; what it does not tell is left for the next."""
         name = self._channel.name
-        owned = [(self._file_of(site) if site else gathered.files[one], one) for one, site in gathered.sites.items()]
+        owned = [(self._file_of(site), outbox_id) for outbox_id, site in gathered.sites.items()]
         files, by_turns = [*dict.fromkeys(file for file, _ in owned)], in_turns(owned)
         events = [alert.event for alert in read_waiting(conn, by_turns[:MOST_NAMED])]
         fit = self._fitted(gathered, events, len(files))

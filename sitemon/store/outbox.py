@@ -19,7 +19,7 @@ _GIVEN_UP_AT_ONCE: Final = 1_000
 
 
 class DueAlert(NamedTuple):
-    """Whose alert is due: of no site is as of one, of an empty name.
+    """Whose alert is due: of no site is as of one, named by a slash and its file.
 
     `file` stands for the file in which the site stood when it was decided; empty in alerts of before it was noted.
     """
@@ -59,16 +59,15 @@ class Waiting(NamedTuple):
 
 
 class Gathered(NamedTuple):
-    """What goes out to people as one message: how many events of each type; the ids of all, with their sites and files.
+    """What goes out to people as one message: how many events of each type; the ids of all, with their sites.
 
-    `tries` is how often sending it failed. What is of no site is as of one, of an empty name. `is_new`: it was gathered
-    just now.
+    `tries` is how often sending it failed. What is of no site is as of one, named by a slash and its file. `is_new`: it
+    was gathered just now.
     """
 
     message_id: str
     types: Mapping[str, int]
     sites: Mapping[int, str]
-    files: Mapping[int, str]
     tries: int
     is_new: bool
 
@@ -170,10 +169,8 @@ def _read_message(conn: Connection, channel: str, message_id: str, *, is_new: bo
     found = rows_of(conn, _sql["message_types"], channel=channel, message_id=message_id)
     types = {type_: count for type_, count, _ in found}
     tries = max((tries for *_, tries in found), default=0)
-    of_sites = rows_of(conn, _sql["message_sites"], channel=channel, message_id=message_id)
-    sites = {outbox_id: site for outbox_id, site, _ in of_sites}
-    files = {outbox_id: file for outbox_id, _, file in of_sites}
-    return Gathered(message_id, types, sites, files, tries, is_new)
+    sites = dict(rows_of(conn, _sql["message_sites"], channel=channel, message_id=message_id))
+    return Gathered(message_id, types, sites, tries, is_new)
 
 
 def mark_message_delivered(conn: Connection, channel: str, message_id: str) -> None:

@@ -34,8 +34,9 @@ FROM unnest(%(site_ids)s::integer[], %(urls)s::text[], %(matches)s::text[]) AS g
 WHERE NOT EXISTS (
     SELECT FROM sitemon.target
     WHERE target.site_id = given.site_id
-        AND target.url = given.url
-        AND target.match IS NOT DISTINCT FROM given.match
+        AND md5(target.url) = md5(given.url)
+        AND md5(target.match) IS NOT DISTINCT FROM md5(given.match)
+    OFFSET 0 -- by index target_once for each that is given: a table of all that there ever were is not read
 )
 ORDER BY site_id, url, match
 ON CONFLICT DO NOTHING;

@@ -1,11 +1,12 @@
 -- name: add_alerts
 -- In the order in which they were decided. Each takes the turn after that of the last one that waits of its site, or joins
--- the present turn of the channel: so it waits for one alert of each other site at most. What is of no site is as of one.
+-- the present turn of the channel: so it waits for one alert of each other site at most. What is of no site is as of
+-- one of each file, whose name begins with a slash.
 WITH given AS (
     SELECT
         *,
-        coalesce(event #>> '{data,site}', '') AS site,
-        row_number() OVER (PARTITION BY channel, event #>> '{data,site}' ORDER BY place) - 1 AS before
+        coalesce(event #>> '{data,site}', '/' || file) AS site,
+        row_number() OVER (PARTITION BY channel, coalesce(event #>> '{data,site}', '/' || file) ORDER BY place) - 1 AS before
     FROM jsonb_to_recordset(%(alerts)s) AS given (
         place integer,
         event_id uuid,
@@ -23,7 +24,7 @@ SELECT
     event ->> 'type',
     incident_id,
     event,
-    nullif(site, ''),
+    event #>> '{data,site}',
     file,
     now() + wait_s * '1 second'::interval,
     before + greatest(0, present.turn, last_waiting.turn + 1)
@@ -33,7 +34,7 @@ LEFT JOIN LATERAL (
     SELECT turn
     FROM sitemon.outbox
     WHERE outbox.channel = given.channel
-        AND coalesce(outbox.event #>> '{data,site}', '') = given.site
+        AND coalesce(outbox.event #>> '{data,site}', '/' || outbox.file) = given.site
         AND delivered_at IS NULL
         AND given_up_at IS NULL
         AND turn >= 0
@@ -98,7 +99,7 @@ WITH RECURSIVE files (file) AS (
     SELECT first.*
     FROM files
     CROSS JOIN LATERAL (
-        SELECT outbox_id, coalesce(event #>> '{data,site}', '') AS site, outbox.file, tries, turn
+        SELECT outbox_id, coalesce(event #>> '{data,site}', '/' || outbox.file) AS site, outbox.file, tries, turn
         FROM sitemon.outbox
         WHERE channel = %(channel)s
             AND outbox.file BETWEEN files.file AND files.file
@@ -116,7 +117,7 @@ WITH RECURSIVE files (file) AS (
 SELECT outbox_id, site, file, turn FROM due ORDER BY turn, outbox_id;
 
 -- name: waiting_sites
-SELECT coalesce(event #>> '{data,site}', '') AS site, max(tries) > 0
+SELECT coalesce(event #>> '{data,site}', '/' || file) AS site, max(tries) > 0
 FROM sitemon.outbox
 WHERE channel = %(channel)s AND delivered_at IS NULL AND given_up_at IS NULL
 GROUP BY site;
@@ -128,9 +129,9 @@ FROM (
     SELECT
         outbox_id,
         channel,
-        coalesce(event #>> '{data,site}', '') AS site,
+        coalesce(event #>> '{data,site}', '/' || file) AS site,
         turn < 0 AND due_at > now() AS waits,
-        bool_or(turn < 0 AND due_at <= now()) OVER (PARTITION BY coalesce(event #>> '{data,site}', '')) AS is_due_again
+        bool_or(turn < 0 AND due_at <= now()) OVER (PARTITION BY coalesce(event #>> '{data,site}', '/' || file)) AS is_due_again
     FROM sitemon.outbox
     WHERE channel = %(channel)s AND delivered_at IS NULL AND given_up_at IS NULL
 ) AS waiting
@@ -154,12 +155,12 @@ FROM (
     SELECT
         outbox_id,
         message_id,
-        coalesce(event #>> '{data,site}', '') AS site,
+        coalesce(event #>> '{data,site}', '/' || file) AS site,
         max(tries) OVER of_site AS tries,
         bool_or(message_id IS NOT NULL) OVER of_site AS is_in_message
     FROM sitemon.outbox
     WHERE channel = %(channel)s AND delivered_at IS NULL AND given_up_at IS NULL AND due_at <= now()
-    WINDOW of_site AS (PARTITION BY coalesce(event #>> '{data,site}', ''))
+    WINDOW of_site AS (PARTITION BY coalesce(event #>> '{data,site}', '/' || file))
 ) AS due
 WHERE (message_id IS NOT NULL OR NOT is_in_message) AND site <> ALL (%(but_for)s)
 ORDER BY
@@ -179,9 +180,9 @@ WHERE outbox_id IN (
         AND delivered_at IS NULL
         AND given_up_at IS NULL
         AND message_id IS NULL
-        AND (%(site)s::text IS NULL OR coalesce(event #>> '{data,site}', '') = %(site)s)
-        AND coalesce(event #>> '{data,site}', '') NOT IN (
-            SELECT coalesce(event #>> '{data,site}', '')
+        AND (%(site)s::text IS NULL OR coalesce(event #>> '{data,site}', '/' || file) = %(site)s)
+        AND coalesce(event #>> '{data,site}', '/' || file) NOT IN (
+            SELECT coalesce(event #>> '{data,site}', '/' || file)
             FROM sitemon.outbox
             WHERE channel = %(channel)s
                 AND delivered_at IS NULL
@@ -201,7 +202,7 @@ GROUP BY type;
 
 -- name: message_sites
 -- Of each site the first ones before all of one site.
-SELECT outbox_id, coalesce(event #>> '{data,site}', ''), file
+SELECT outbox_id, coalesce(event #>> '{data,site}', '/' || file)
 FROM sitemon.outbox
 WHERE channel = %(channel)s AND delivered_at IS NULL AND given_up_at IS NULL AND message_id = %(message_id)s
 ORDER BY turn, outbox_id;
@@ -217,7 +218,7 @@ WHERE channel = %(channel)s
 -- name: message_delivered
 UPDATE sitemon.outbox SET delivered_at = now(), tries = tries + 1, problem = NULL
 WHERE channel = %(channel)s AND delivered_at IS NULL AND given_up_at IS NULL AND message_id = %(message_id)s
-RETURNING outbox_id, coalesce(event #>> '{data,site}', '');
+RETURNING outbox_id, coalesce(event #>> '{data,site}', '/' || file);
 
 -- name: message_failed
 -- A day after the newest of its alerts was made, a message is given up; of one that is broken up, each alert by itself.
@@ -248,23 +249,23 @@ UPDATE sitemon.outbox SET
     tries = tries + 1,
     problem = %(problem)s,
     due_at = now(),
-    message_id = md5(message_id || coalesce(event #>> '{data,site}', ''))::uuid
+    message_id = md5(message_id || coalesce(event #>> '{data,site}', '/' || file))::uuid
 WHERE channel = %(channel)s AND delivered_at IS NULL AND given_up_at IS NULL AND message_id = %(message_id)s;
 
 -- name: put_behind_others
 -- All that waits of the site of an alert, by one turn; but for what has none.
 UPDATE sitemon.outbox SET turn = outbox.turn + 1
-FROM (SELECT coalesce(event #>> '{data,site}', '') AS site FROM sitemon.outbox WHERE outbox_id = %(outbox_id)s) AS failed
+FROM (SELECT coalesce(event #>> '{data,site}', '/' || file) AS site FROM sitemon.outbox WHERE outbox_id = %(outbox_id)s) AS failed
 WHERE outbox.channel = %(channel)s
     AND delivered_at IS NULL
     AND given_up_at IS NULL
     AND outbox.turn >= 0
-    AND coalesce(event #>> '{data,site}', '') = failed.site;
+    AND coalesce(event #>> '{data,site}', '/' || file) = failed.site;
 
 -- name: delivered
 UPDATE sitemon.outbox SET delivered_at = now(), tries = tries + 1, problem = NULL
 WHERE outbox_id = %(outbox_id)s
-RETURNING outbox_id, coalesce(event #>> '{data,site}', '');
+RETURNING outbox_id, coalesce(event #>> '{data,site}', '/' || file);
 
 -- name: first_waiting
 SELECT min(outbox_id)
@@ -313,7 +314,7 @@ WHERE outbox_id = ANY (
                 SELECT *
                 FROM sitemon.outbox
                 WHERE channel = ANY (%(channels)s)
-                    AND (%(sites)s::text[] IS NULL OR coalesce(event #>> '{data,site}', '') = ANY (%(sites)s))
+                    AND (%(sites)s::text[] IS NULL OR coalesce(event #>> '{data,site}', '/' || file) = ANY (%(sites)s))
                     AND delivered_at IS NULL
                     AND given_up_at IS NULL
             ) AS of_these
@@ -427,7 +428,7 @@ WHERE delivered_at IS NULL AND (given_up_at IS NOT NULL OR due_at > now() OR tri
 -- What was given up before others and waits again has its place before those of its site.
 SELECT
     outbox_id,
-    channel.turn - 1 + row_number() OVER (PARTITION BY channel.name, event #>> '{data,site}' ORDER BY outbox_id)
+    channel.turn - 1 + row_number() OVER (PARTITION BY channel.name, coalesce(event #>> '{data,site}', '/' || file) ORDER BY outbox_id)
 FROM sitemon.outbox
 JOIN sitemon.channel ON channel.name = outbox.channel
 WHERE delivered_at IS NULL AND given_up_at IS NULL;

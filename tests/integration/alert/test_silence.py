@@ -6,8 +6,12 @@ from datetime import datetime, timedelta
 import pytest
 
 from sitemon import clock
+from sitemon.alert.message import Message
+from sitemon.alert.rules import Rulebook
+from sitemon.alert.sender import MessageSender
 from sitemon.alert.silence import say_silences
 from sitemon.alert.text import subject_of
+from sitemon.alert.verdict import Answer
 from sitemon.apprise_services import Service
 from sitemon.model.outcome import Reason
 from sitemon.store.maintenance_windows import Declaration, declare
@@ -220,6 +224,29 @@ def test_what_is_said_of_very_many_regions_of_somebody_comes_before_nobody_elses
     say_silences(scene.conn, scene.alerts, clock.utc_now, regions, file_of)
     scene.send()
     assert scene.receiver.read[0][0].endswith(": r000, us, …")
+
+
+@pytest.mark.parametrize("status", [400, 500])
+def test_who_refuses_what_names_the_region_of_somebody_hears_of_that_of_another(scene: Scene, status: int) -> None:
+    told: list[str] = []
+
+    def tell(message: Message, _: str) -> Answer:
+        if "spam" in message.subject + message.body:
+            return Answer(status)
+        told.append(message.subject)
+        return Answer(200)
+
+    channel = scene.receiver.people()
+    scene.use(channel)
+    sender = MessageSender(channel, tell, lambda _: True, Rulebook({}, clock.utc_now()).file_of)
+    shed_in(scene, "evil", ["spam"])
+    shed_in(scene, "shop", ["us"], Reason.WORKER_LOST)
+    say_silences(scene.conn, scene.alerts, clock.utc_now, owned(["spam"]) | owned(["us"], "s"), file_of)
+    for _ in range(4):
+        while sender.send_due(scene.conn):
+            pass
+        scene.pass_time(hours=1 / 60)
+    assert told == ["Nobody looks at 1 sites in us: worker_lost"]
 
 
 def test_of_regions_that_somebody_invented_it_is_said_together(scene: Scene) -> None:

@@ -61,7 +61,7 @@ def test_rules_are_those_of_the_last_edit() -> None:
 def test_since_when_a_site_is_not_there_is_by_the_clock_that_is_right() -> None:
     now = datetime(2026, 11, 30, tzinfo=UTC)
     book = Rulebook({}, now + timedelta(hours=1))
-    book.set_clock_right(3_600.0)
+    book.set_clock_right(3_600_000)
     assert book.rules_of("shop").missing_since == now
 
 
