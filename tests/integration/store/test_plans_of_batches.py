@@ -61,3 +61,22 @@ def test_it_is_planned_anew_now_and_then_as_tables_grow(
         with pytest.raises(SitemonError, match="nowhere"):
             planned_after(60.0)
     assert planned_after(1.0) not in {first, second}
+
+
+@pytest.mark.parametrize("statistics", ["", "ANALYZE"])
+def test_to_note_a_new_url_reads_none_of_those_that_there_were(conn: Connection, names: Names, statistics: str) -> None:
+    write_batch(conn, names, [a_result("shop"), a_result("blog")])
+    many = "INSERT INTO sitemon.target (site_id, url) SELECT site_id, 'http://shop.example/' || n FROM sitemon.site,"
+    execute(conn, f"{many} generate_series(1, 5000) AS n")
+    if statistics:
+        execute(conn, statistics)
+    new = {"site_ids": [1], "urls": ["http://shop.example/new"], "matches": [None]}
+    with conn.cursor() as cursor:
+        explained = f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) {load_queries('names.sql')['add_targets']}"
+        cursor.execute(explained, new)
+        ((plan,),) = cursor.fetchall()
+    conn.rollback()
+    reading = [
+        node for node in nodes(plan[0]["Plan"]) if node.get("Relation Name") == "target" and "Scan" in node["Node Type"]
+    ]
+    assert [node["Actual Rows"] + node.get("Rows Removed by Filter", 0) for node in reading] == [0]
