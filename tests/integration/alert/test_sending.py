@@ -191,7 +191,7 @@ def test_what_arrived_as_its_session_ended_is_marked_in_the_next_one_and_others_
         assert states(scene) == [("site.down", "delivered")] * 2
 
 
-@pytest.mark.parametrize(("ended_h_ago", "told"), [(22, ["site.down", "site.resolved"]), (25, [])])
+@pytest.mark.parametrize(("ended_h_ago", "told"), [(21, ["site.down", "site.resolved"]), (25, [])])
 def test_what_was_over_a_day_ago_when_it_is_found_is_no_news(scene: Scene, ended_h_ago: int, told: list[str]) -> None:
     rows_of_day = scene.results("udddu")
     hours = timedelta(hours=ended_h_ago)
