@@ -1,5 +1,6 @@
 """A server's clock, the same for all who ask it, and that of this machine beside it."""
 
+import math
 from typing import Final
 
 from sitemon import clock
@@ -35,7 +36,7 @@ class ServerClock:
         """
         was_apart = self.is_apart
         self._ahead_s = now_s - clock.monotonic_s()
-        now_ms = round(now_s * 1e3)
+        now_ms = math.floor(now_s * 1e3)
         self.machine_ahead_ms = min(max(now_ms, asked_ms), clock.now_ms()) - now_ms
         self.is_apart = abs(self.machine_ahead_ms) > (RIGHT_S if was_apart else APART_S) * 1e3
         return self.is_apart != was_apart

@@ -54,7 +54,7 @@ def test_what_waits_is_sent(migrated: Connection) -> None:
     [alert] = read_waiting(migrated, [number])
     assert (site, alert.event["type"], alert.event["data"]["labels"]) == ("shop", "site.reminder", {"team": "web"})
     assert retry_alerts(migrated) == 2
-    assert sorted(one.site for one in due_alerts(migrated, "hook", 9).values()) == ["", "shop", "wiki"]
+    assert sorted(one.site for one in due_alerts(migrated, "hook", 9).values()) == ["/", "shop", "wiki"]
 
 
 def test_what_lasts_is_told_again_and_ends_with_its_labels(migrated: Connection) -> None:

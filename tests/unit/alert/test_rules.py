@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from sitemon.alert.rules import Rulebook, rules_of_site
+from sitemon.model.alerts import NO_FILE
 from sitemon.model.site import Site
 
 SITES = {
@@ -113,7 +114,7 @@ def test_a_site_that_is_taken_out_stays_one_of_its_file_and_others_have_one_toge
     book.take_up({"line": line}, now)
     book.take_up({"line": msgspec.structs.replace(line, file="/sites/all.yaml")}, now)
     assert [book.file_of(name) for name in ("line", "cache")] == ["/sites/all.yaml", "/sites/cache.yaml"]
-    assert len({book.file_of(name) for name in ("line", "cache", "gone", "")}) == 4
+    assert len({book.file_of(name) for name in ("line", "cache", "gone", f"/{NO_FILE}")}) == 4
     assert book.file_of("gone") == book.file_of("other")
     for name in ("line", "cache", "gone"):
         assert book.rules_of(name).file == book.file_of(name)
