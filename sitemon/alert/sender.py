@@ -208,8 +208,7 @@ class Sender(ChannelSender):
     def _send_some(self, conn: Connection, lease: Lease, since_s: float) -> Verdict:
         verdict = _untried(lease)
         failed: set[str] = set()
-        for place, (file, alert) in enumerate(self._alerts_by_turns(conn, lease)):
-            site = alert.event["data"]["site"] or f"/{file}"
+        for place, (file, site, alert) in enumerate(self._alerts_by_turns(conn, lease)):
             if site in failed:
                 continue
             self._last_tries[file] = next(self._tries)
@@ -226,8 +225,8 @@ class Sender(ChannelSender):
                 break
         return verdict
 
-    def _alerts_by_turns(self, conn: Connection, lease: Lease) -> Iterator[tuple[str, Alert]]:
-        """Yield some of what is due, each with the file of its site: first of the file that was tried longest ago."""
+    def _alerts_by_turns(self, conn: Connection, lease: Lease) -> Iterator[tuple[str, str, Alert]]:
+        """Yield some of what is due, each with its file and its site: first of the file that was tried longest ago."""
         most = _tried_at_once(lease)
         due = due_alerts(conn, lease.channel, most)
         files = {outbox_id: one.file or self._file_of(one.site) for outbox_id, one in due.items()}
@@ -242,7 +241,7 @@ class Sender(ChannelSender):
             longest_ago = sorted(files, key=lambda outbox_id: self._last_tries[files[outbox_id]])
             chosen = in_turns((files[outbox_id], outbox_id) for outbox_id in longest_ago)[:most]
         for alert in read_waiting(conn, chosen):
-            yield files[alert.outbox_id], alert
+            yield files[alert.outbox_id], due[alert.outbox_id].site, alert
 
     def _send_event(self, event: Mapping[str, Any]) -> Answer:
         return self._send(request_of(self._channel, event, clock.utc_now()))

@@ -48,7 +48,6 @@ class Database:
         self._lock = threading.Lock()
         self._conn: Connection | None = None
         self.clock = PostgresClock()
-        self._is_apart = False
         self._maintenance = Maintenance(retention, _say_put_off)
         self._recorder = uuid.uuid4().hex
         self.names = Names(self._recorder)
@@ -69,7 +68,7 @@ class Database:
         try:
             require_schema(conn)
             prepare_session(conn)
-            self.clock.look(conn)
+            self._look_at_clock(conn)
         except BaseException:
             self.close()
             raise
@@ -86,8 +85,7 @@ class Database:
 
         Return whether more is left: it is to be called again when batches have been written.
         """
-        self.do(self.clock.look)
-        self._say_whether_apart()
+        self.do(self._look_at_clock)
         earlier = min(now, self.clock.utc_now())
         return self.do(lambda conn: self._maintenance.turn(conn, earlier, on_step).is_behind)
 
@@ -135,12 +133,12 @@ class Database:
             self.close()
             raise
 
-    def _say_whether_apart(self) -> None:
-        if self.clock.is_apart and not self._is_apart:
-            log.warning("recorder.clock_apart: %s: what one of them has no room for is kept all the same", self.clock)
-        elif self._is_apart and not self.clock.is_apart:
-            log.warning("recorder.clock_right: it is less than %g s from PostgreSQL's again", RIGHT_S)
-        self._is_apart = self.clock.is_apart
+    def _look_at_clock(self, conn: Connection) -> None:
+        if self.clock.look(conn):
+            if self.clock.is_apart:
+                log.warning("recorder.clock_apart: %s: what one has no room for is kept all the same", self.clock)
+            else:
+                log.warning("recorder.clock_right: it is less than %g s from PostgreSQL's again", RIGHT_S)
 
     def abort(self) -> None:
         """End what another thread is waiting for: it raises UnreachableError there.

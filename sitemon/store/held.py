@@ -39,7 +39,7 @@ class Behind(Deciding):
         for name, began_at, ended_at in self._ask("outages", names=list(settles), **moments):
             outages[name].append((began_at, ended_at))
         windows: dict[str, list[tuple[datetime, datetime]]] = {name: [] for name in settles}
-        for name, from_at, until_at in self._ask("windows", now=now, **moments):
+        for name, from_at, until_at in self._ask("windows", now=now, **moments) if after else ():
             windows[name].append((from_at, until_at))
         return {
             name: Gateway._make((name, outages[name], *found[name], settles[name], windows[name])) for name in settles

@@ -55,10 +55,10 @@ def test_a_clock_that_is_ahead_at_the_start_and_set_right_with_an_edit(scene: Sc
     scene.finish()
 
 
-@pytest.mark.parametrize("name", ["beat", "beatless"])
+@pytest.mark.parametrize(("name", "said"), [("beat", "beat.clock_apart"), ("beatless", "worker.clock_apart")])
 @pytest.mark.parametrize("ahead_s", [APART_S, -APART_S])
 def test_where_the_clocks_of_beat_and_worker_differ_sites_are_checked(
-    scene: Scene, set_clock: StepClock, name: str, ahead_s: int
+    scene: Scene, set_clock: StepClock, name: str, said: str, ahead_s: int
 ) -> None:
     scene.begin("beat", "beatless", "recorder")
     wrong = set_clock.file.with_name("wrong")
@@ -66,7 +66,7 @@ def test_where_the_clocks_of_beat_and_worker_differ_sites_are_checked(
     scene.stop(name)
     scene.extra["FAULTS_CLOCK_FILE"] = str(wrong)
     scene.pipeline.start(name)
-    wait_for(lambda: f"{'beat' if name == 'beat' else 'worker'}.clock_apart" in scene.said(name))
+    wait_for(lambda: said in scene.said(name))
     scene.wait_until_recorded_after(clock.now_ms())
     StepClock(wrong)(0)
     scene.wait_until_recorded_after(clock.now_ms())
